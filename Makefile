@@ -1,0 +1,29 @@
+# setup: .venv with the pinned packages.  demo: all tasks on rendered scenes, scored.  test, lint, bench.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: setup demo test test-all lint bench clean
+
+setup:
+	@$(PYTHON) tools/setup_environment.py --venv $(VENV)
+
+demo: setup
+	@$(RUN) demo/run.py
+
+test: setup
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q
+
+test-all: setup
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -m ""
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+bench: setup
+	$(RUN) tools/benchmark.py
+
+clean:
+	rm -rf demo/out work_dirs build *.egg-info
