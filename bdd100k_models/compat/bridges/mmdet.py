@@ -1,0 +1,51 @@
+"""mmdet 2.x on numpy >= 1.24, and without panopticapi. They can go with mmdet 2.x."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from bdd100k_models.compat.registry import bridge
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class OldNumpy(ModuleType):
+    """numpy with the name ``int`` that numpy 1.24 removed, for one module only."""
+
+    int = int
+
+    def __getattr__(self, name: str) -> Any:
+        import numpy as np
+
+        return getattr(np, name)
+
+
+@bridge("mmdet.core.bbox.samplers.iou_balanced_neg_sampler")
+@bridge("mmdet.datasets.custom")
+def numpy_int(module: Any) -> None:
+    """`IoUBalancedNegSampler` (Libra R-CNN) and `CustomDataset.get_cat_ids` use ``np.int``."""
+    module.np = OldNumpy("numpy")
+
+
+@bridge("mmdet.datasets.pipelines.loading")
+def panoptic_loading(module: Any) -> None:
+    """`LoadPanopticAnnotations` asks for panopticapi, which no package index has, for one line."""
+    if module.rgb2id is None:
+        module.rgb2id = rgb_to_id
+
+
+@bridge("mmdet.datasets.coco_panoptic")
+def panoptic_dataset(module: Any) -> None:
+    """`CocoPanopticDataset` asks for panopticapi before it reads its annotations.
+
+    Scoring still needs it there; the zoo scores with the BDD100K toolkit.
+    """
+    if module.panopticapi is None:
+        module.panopticapi = module
+
+
+def rgb_to_id(color: "np.ndarray") -> "np.ndarray":
+    """Segment ids from the colours of a panoptic PNG, (..., 3) uint8 RGB -> (...) int32."""
+    import numpy as np
+
+    return color.astype(np.int32) @ np.array([1, 256, 256 * 256], dtype=np.int32)

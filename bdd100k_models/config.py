@@ -1,0 +1,124 @@
+"""A config file made ready to run: found by path or published name, with overrides and data root.
+
+Configs write ``data/bdd100k/…``. What stands there is, in this order, the ``data_root`` given, the
+environment variable ``BDD100K_DATA_ROOT``, or ``data/bdd100k`` in the repository: never a path
+relative to the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    from mmcv import Config
+
+#: The root of the source tree: the folder that holds the tasks' folders.
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+DATA_ROOT_VARIABLE = "BDD100K_DATA_ROOT"
+_DATA_ROOT_IN_CONFIGS = "data/bdd100k"
+
+
+def data_root(given: str | Path | None = None) -> Path:
+    """The folder that holds ``images/``, ``labels/`` and ``jsons/``, as an absolute path."""
+    chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or REPOSITORY / _DATA_ROOT_IN_CONFIGS
+    return Path(chosen).expanduser().resolve()
+
+
+def find_config(config: str | Path) -> Path:
+    """The file of a config that is given as a path or as a published name.
+
+    Paths are tried as they are and below the repository's root.
+
+    Raises:
+        UserError: neither a file nor a published name.
+    """
+    text = os.fspath(config)
+    for candidate in (Path(text).expanduser(), REPOSITORY / text):
+        if candidate.is_file():
+            return candidate.resolve()
+    if text.endswith(".py") or os.sep in text:
+        name = Path(text).stem
+        hint = f"; {name!r} alone is a published name" if _is_published(name) else ""
+        raise UserError(f"no config file at {text}{hint}")
+    from bdd100k_models import catalogue
+
+    model = catalogue.find(text)
+    if model.config is None:
+        raise UserError(f"{model.name} is listed for reference only, it has no config in this zoo")
+    return REPOSITORY / model.config
+
+
+def _is_published(name: str) -> bool:
+    from bdd100k_models import catalogue
+
+    try:
+        catalogue.find(name)
+    except UserError:
+        return False
+    return True
+
+
+def read_config(config: str | Path) -> Config:
+    """The config as its file and bases say, paths untouched.
+
+    Raises:
+        UserError: not found, or the file does not evaluate (the message names file and reason).
+    """
+    from mmcv import Config
+
+    path = find_config(config)
+    try:
+        return Config.fromfile(os.fspath(path))
+    except (OSError, SyntaxError, NameError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+        raise UserError(f"config {path} cannot be read: {reason}") from error
+
+
+def load_config(
+    config: str | Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    data_root: str | Path | None = None,
+) -> Config:
+    """Read a config, apply ``options`` and put the data root in place.
+
+    ``options`` are dotted keys as ``--cfg-options`` takes them,
+    ``{"model.test_cfg.score_thr": 0}``; list items are addressed by number
+    (``data.test.pipeline.0.type``).
+
+    Raises:
+        UserError: see :func:`read_config`; or an option that cannot be applied.
+    """
+    cfg = read_config(config)
+    if options:
+        try:
+            cfg.merge_from_dict(dict(options))
+        except (KeyError, TypeError, IndexError, AssertionError) as error:
+            raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
+    root = _data_root(data_root)
+    for key in list(cfg):
+        cfg[key] = _with_data_root(cfg[key], root)
+    return cfg
+
+
+_data_root = data_root
+
+
+def _with_data_root(value: Any, root: Path) -> Any:
+    if isinstance(value, str):
+        if value == _DATA_ROOT_IN_CONFIGS or value.startswith(_DATA_ROOT_IN_CONFIGS + "/"):
+            return os.fspath(root) + value[len(_DATA_ROOT_IN_CONFIGS) :]
+        return value
+    if isinstance(value, Mapping):
+        for key in list(value):
+            value[key] = _with_data_root(value[key], root)  # type: ignore[index]
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_data_root(item, root) for item in value)
+    return value

@@ -1,0 +1,1 @@
+"""Running models: ranks, loaders, precision, the inference loop, training."""

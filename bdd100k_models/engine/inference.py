@@ -1,0 +1,212 @@
+"""The inference loop: every image once, results on disk as they come, one file at the end.
+
+The same path for one process and for many. Each rank takes its part of the images that no shard
+has yet, and appends what they give to a shard of its own; rank 0 merges. See ``frames/writer.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import torch
+
+from bdd100k_models.engine.loading import make_loader, to_device
+from bdd100k_models.engine.progress import Progress, clock
+from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.errors import UserError
+from bdd100k_models.frames import writer
+from bdd100k_models.tasks.base import ImageRecord, Prediction, Task, read_json
+from bdd100k_models.visualization import draw_frame, save_picture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run writes.
+
+    Attributes:
+        out: folder of the output files.
+        shards: folder of the shards, seen by all ranks; gone when the run is complete.
+        pictures: folder of drawn pictures, or None.
+    """
+
+    out: Path
+    shards: Path
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How the loop runs: images per batch, loader processes, score that drawn labels must have."""
+
+    batch_size: int = 1
+    workers: int = 2
+    min_score: float = 0.3
+
+
+def run_identity(
+    task: Task, cfg: Any, checkpoint_md5: str | None, records: Sequence[ImageRecord], precision: str
+) -> dict[str, Any]:
+    """What two runs must agree on for their results to belong into one file."""
+    images = hashlib.sha256()
+    for record in records:
+        images.update(f"{record.name}\0{record.path}\0{record.extra!r}\n".encode())
+    settings = {"model": cfg.get("model"), "test": (cfg.get("data") or {}).get("test")}
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return {
+        "task": task.name,
+        "config": hashlib.sha256(text.encode()).hexdigest(),
+        "checkpoint": checkpoint_md5,
+        "images": images.hexdigest(),
+        "number of images": len(records),
+        "precision": precision,
+        "options": task.run_options(),
+    }
+
+
+def prepare_shards(
+    places: Places, identity: dict[str, Any], ranks: Ranks, *, resume: bool, overwrite: bool
+) -> None:
+    """Make the folder of shards ready, on rank 0, for a new run or for one to go on with.
+
+    Raises:
+        UserError: on every rank; results of an interrupted run are there and neither ``resume``
+            nor ``overwrite`` was asked for; or they are those of another run.
+    """
+    problem = None
+    if ranks.first:
+        try:
+            problem = _prepare(places, identity, resume=resume, overwrite=overwrite)
+        except OSError as error:
+            problem = f"cannot write to {places.shards}: {error.strerror}"
+        except UserError as error:
+            problem = str(error)
+    ranks.agree(problem)
+
+
+def _prepare(
+    places: Places, identity: dict[str, Any], *, resume: bool, overwrite: bool
+) -> str | None:
+    run_file = places.shards / _RUN_FILE
+    if run_file.is_file() and not overwrite:
+        if not resume:
+            return (
+                f"{places.shards} holds results of an interrupted run; "
+                "add --resume to go on with it, or --overwrite to start anew"
+            )
+        earlier = read_json(run_file)
+        differing = [key for key in identity if earlier.get(key) != identity[key]]
+        if differing:
+            return (
+                f"cannot resume: {places.shards} belongs to a run with another "
+                f"{', '.join(differing)}; repeat that command, or add --overwrite to start anew"
+            )
+        return None
+    if places.shards.is_dir():
+        shutil.rmtree(places.shards)
+    writer.write_json(run_file, identity)
+    return None
+
+
+def run(
+    task: Task,
+    model: nn.Module,
+    records: Sequence[ImageRecord],
+    pipeline: Callable[[ImageRecord], Any],
+    precision: AbstractContextManager[Any],
+    ranks: Ranks,
+    places: Places,
+    options: LoopOptions,
+) -> list[Path]:
+    """Predict all records that no shard has yet, then merge; gives the output files (rank 0).
+
+    Raises:
+        UserError: a picture cannot be read (what is done is kept), or a place cannot be written.
+    """
+    todo = writer.Shards(places.shards, len(records)).missing()
+    ranks.barrier()  # nobody writes before everybody has looked
+    mine = [records[index] for index in ranks.share(todo)]
+    attempt = len(list(places.shards.glob(f"*-rank{ranks.rank}.jsonl")))
+    progress = Progress(
+        len(records), done=len(records) - len(todo), scale=ranks.size, shown=ranks.first
+    )
+    started = time.monotonic()
+    if mine:
+        with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
+            _loop(task, model, mine, pipeline, precision, places, options, shard, progress)
+    ranks.barrier()
+    progress.close()
+    if not ranks.first:
+        return []
+    spent = time.monotonic() - started
+    if todo:
+        print(f"{len(todo)} images in {clock(spent)}, {len(todo) / spent:.2f} images/s")
+    files = writer.merge(writer.Shards(places.shards, len(records)), task.outputs(), places.out)
+    task.finish(records, places.out)
+    shutil.rmtree(places.shards)
+    return files
+
+
+def _loop(
+    task: Task,
+    model: nn.Module,
+    records: Sequence[ImageRecord],
+    pipeline: Callable[[ImageRecord], Any],
+    precision: AbstractContextManager[Any],
+    places: Places,
+    options: LoopOptions,
+    shard: writer.ShardWriter,
+    progress: Progress,
+) -> None:
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    loader = make_loader(
+        records,
+        pipeline,
+        batch_size=options.batch_size,
+        workers=min(options.workers, len(records)),
+        pin_memory=device.type == "cuda",
+    )
+    problems: list[str] = []
+    with torch.inference_mode(), precision:
+        for loaded in loader:
+            problems += loaded.problems
+            for batch in loaded.batches:
+                results = task.predict(model, to_device(batch.data, device))
+                for record, result in zip(batch.records, results, strict=True):
+                    prediction = task.convert(result, record)
+                    _save(prediction, record, places, options)
+                    shard.write(record.index, prediction.entries)
+                progress.update(len(batch.records))
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(
+            f"{problems[0]}{more}; all other results are kept: replace it and add --resume"
+        )
+
+
+def _save(
+    prediction: Prediction, record: ImageRecord, places: Places, options: LoopOptions
+) -> None:
+    """Write the pictures that belong to one image; they are whole before its line is written."""
+    for name, array in prediction.pictures.items():
+        save_picture(places.out / name, array)
+    if places.pictures is not None:
+        image = cv2.cvtColor(cv2.imread(record.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        drawn = draw_frame(
+            np.ascontiguousarray(image), prediction.frame, min_score=options.min_score
+        )
+        save_picture(places.pictures / record.name, drawn)

@@ -1,0 +1,127 @@
+"""From image records to batches on a device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmcv.parallel import DataContainer, collate
+from torch.utils.data import DataLoader, Dataset
+
+from bdd100k_models.tasks.base import ImageRecord
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image through the pipeline, or why it could not be read."""
+
+    record: ImageRecord
+    data: Any
+    problem: str | None = None
+
+
+class RecordDataset(Dataset[Sample]):
+    """Samples of image records. A picture that cannot be read becomes a problem, not a crash."""
+
+    def __init__(
+        self, records: Sequence[ImageRecord], pipeline: Callable[[ImageRecord], Any]
+    ) -> None:
+        self._records = records
+        self._pipeline = pipeline
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, place: int) -> Sample:
+        record = self._records[place]
+        try:
+            if os.path.getsize(record.path) == 0:
+                return Sample(record, None, f"{record.path} is empty")
+            return Sample(record, self._pipeline(record))
+        except Exception as error:  # whatever a decoder or a pipeline step trips over
+            reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+            return Sample(record, None, f"{record.path} cannot be read as a picture ({reason})")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images that go through the model together, all of one tensor shape."""
+
+    records: list[ImageRecord]
+    data: Any
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What a loader gives: the batches of some images, and problems met on the way."""
+
+    batches: list[Batch]
+    problems: list[str]
+
+
+def group(samples: list[Sample]) -> Batches:
+    """Collate samples, those of one shape together: nothing is padded to fit its neighbours."""
+    by_shape: dict[tuple[Any, ...], list[Sample]] = {}
+    for sample in samples:
+        if sample.problem is None:
+            by_shape.setdefault(_shapes(sample.data), []).append(sample)
+    batches = [
+        Batch([s.record for s in same], collate([s.data for s in same], samples_per_gpu=len(same)))
+        for same in by_shape.values()
+    ]
+    return Batches(batches, [s.problem for s in samples if s.problem is not None])
+
+
+def _shapes(data: Any) -> tuple[Any, ...]:
+    if isinstance(data, DataContainer):
+        return _shapes(data.data)
+    if isinstance(data, torch.Tensor):
+        return (tuple(data.shape),)
+    if isinstance(data, Mapping):
+        return tuple(part for key in data if key != "img_metas" for part in _shapes(data[key]))
+    if isinstance(data, (list, tuple)):
+        return tuple(part for item in data for part in _shapes(item))
+    return ()
+
+
+def to_device(data: Any, device: torch.device) -> Any:
+    """A collated batch with its containers opened and its tensors on ``device``."""
+    if isinstance(data, DataContainer):
+        return to_device(data.data[0], device)
+    if isinstance(data, torch.Tensor):
+        return data.to(device, non_blocking=True)
+    if isinstance(data, Mapping):
+        return {key: to_device(value, device) for key, value in data.items()}
+    if isinstance(data, list):
+        return [to_device(item, device) for item in data]
+    return data
+
+
+def make_loader(
+    records: Sequence[ImageRecord],
+    pipeline: Callable[[ImageRecord], Any],
+    *,
+    batch_size: int,
+    workers: int,
+    pin_memory: bool,
+) -> DataLoader[Sample]:
+    """Batches of records in order."""
+    return DataLoader(
+        RecordDataset(records, pipeline),
+        batch_size=batch_size,
+        shuffle=False,
+        num_workers=workers,
+        collate_fn=group,
+        pin_memory=pin_memory,
+        worker_init_fn=_single_threaded if workers else None,
+    )
+
+
+def _single_threaded(worker: int) -> None:
+    """Loader workers are parallel already; OpenCV's own threads would only get in the way."""
+    import cv2
+
+    cv2.setNumThreads(0)

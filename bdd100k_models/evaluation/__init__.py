@@ -1,0 +1,26 @@
+"""The official BDD100K and Scalabel evaluators behind one function.
+
+>>> from bdd100k_models.evaluation import evaluate
+>>> scores = evaluate("det", "labels/det_20/det_val.json", "out/det.json")
+>>> scores.summary["AP50"]; print(scores.table()); scores.save("out/scores.json")
+
+Importing this package imports neither torch nor the evaluators; they load when a score is asked
+for.
+"""
+
+from bdd100k_models.evaluation.inputs import predicted_names
+from bdd100k_models.evaluation.locations import FORMS, TASKS, Form, ground_truth_path
+from bdd100k_models.evaluation.official import evaluate
+from bdd100k_models.evaluation.scores import Scores
+from bdd100k_models.evaluation.tagging import tagging_metrics
+
+__all__ = [
+    "FORMS",
+    "TASKS",
+    "Form",
+    "Scores",
+    "evaluate",
+    "ground_truth_path",
+    "predicted_names",
+    "tagging_metrics",
+]

@@ -1,0 +1,322 @@
+"""One function over the official evaluators, in this process, with the official numbers.
+
+``python -m bdd100k.eval.run`` and this function call the same functions of ``bdd100k`` 1.0.1 and
+``scalabel`` 0.3.1 with the same arguments. What is done here besides: inputs are checked, a run
+over some of the images can be scored, and images that carry nothing to score are taken out where
+the official code would fail on them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdd100k_models import classes
+from bdd100k_models.errors import UserError
+from bdd100k_models.evaluation import inputs
+from bdd100k_models.evaluation.inputs import RawFrame
+from bdd100k_models.evaluation.locations import Form, check_task_and_form
+from bdd100k_models.evaluation.scores import Scores
+from bdd100k_models.evaluation.tagging import TAGS, tagging_config
+
+if TYPE_CHECKING:
+    from bdd100k.common.typing import BDD100KConfig
+    from scalabel.eval.result import Result
+    from scalabel.label.typing import Frame
+
+#: What a label of each task must carry for average precision.
+_SCORED_GEOMETRY = {"det": "box2d", "ins_seg": "rle", "pose": "graph"}
+
+
+def evaluate(
+    task: str,
+    ground_truth: str | Path,
+    predictions: str | Path,
+    *,
+    form: Form = "json",
+    score_file: str | Path | None = None,
+    names: Collection[str] | None = None,
+    nproc: int = 1,
+    progress: bool = False,
+) -> Scores:
+    """Score predictions with the official evaluator of a task.
+
+    Args:
+        task: det, ins_seg, sem_seg, drivable, pan_seg, pose or tagging.
+        ground_truth: Scalabel JSON (a file, or a folder of them), or a folder of PNGs.
+        predictions: the same for the predictions. An image without predictions counts as empty,
+            as in the official tools; tagging has no such thing and refuses.
+        form: ``json``, or ``masks`` for folders of PNGs.
+        score_file: ``score.json`` of instance bitmasks, needed for ins_seg in ``masks`` form.
+        names: score these images only, for a run that predicted some; all by default.
+        nproc: number of processes.
+        progress: show the official progress bars and messages; else only what is critical.
+
+    Raises:
+        UserError: see :mod:`bdd100k_models.evaluation.inputs`; the message says which and where.
+    """
+    check_task_and_form(task, form)
+    if nproc < 1:
+        raise UserError(f"nproc is {nproc}; at least one process is needed")
+    truth, predicted = Path(ground_truth), Path(predictions)
+    scores = Path(score_file) if score_file is not None else None
+    with contextlib.nullcontext() if progress else _quiet():
+        if form == "masks":
+            return _evaluate_masks(task, truth, predicted, scores, names, nproc)
+        truth_frames, predicted_frames = inputs.select_frames(
+            inputs.read_frames(truth, "ground truth"),
+            inputs.read_frames(predicted, "predictions"),
+            names,
+        )
+        if task == "tagging":
+            return _evaluate_tagging(truth_frames, predicted_frames)
+        return _evaluate_frames(task, truth_frames, predicted_frames, nproc)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the evaluators' progress bars, prints and remarks off the terminal.
+
+    Critical messages still come: they say that images or labels were not scored.
+    """
+    from bdd100k.common.logger import logger as bdd100k_logger
+    from scalabel.common.logger import logger as scalabel_logger
+
+    loggers = (bdd100k_logger, scalabel_logger)
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        # Errors leave as exceptions, so nothing that matters is lost with the two streams.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _evaluate_frames(
+    task: str, truth: list[RawFrame], predicted: list[RawFrame], nproc: int
+) -> Scores:
+    """Boxes, poses and run-length masks."""
+    from bdd100k.common.utils import load_bdd100k_config
+    from bdd100k.label.to_scalabel import bdd100k_to_scalabel
+    from scalabel.eval.detect import evaluate_det
+    from scalabel.eval.ins_seg import evaluate_ins_seg
+    from scalabel.eval.pan_seg import evaluate_pan_seg
+    from scalabel.eval.pose import evaluate_pose
+    from scalabel.eval.sem_seg import evaluate_sem_seg
+
+    images = len(truth)
+    config = load_bdd100k_config(task)
+    _check_frames(task, truth, predicted, config)
+    if task in ("sem_seg", "drivable"):
+        truth = _settle_image_size(truth, predicted, config)
+    elif task == "pan_seg":
+        truth = _without_empty_frames(truth, _leaf_names(config))
+    elif task == "ins_seg":
+        inputs.mask_sizes(truth, predicted)
+    truth_frames = bdd100k_to_scalabel(_to_scalabel(truth, "ground truth"), config)
+    predicted_frames = bdd100k_to_scalabel(_to_scalabel(predicted, "predictions"), config)
+    evaluators: dict[str, Callable[..., Result]] = {
+        "det": evaluate_det,
+        "ins_seg": evaluate_ins_seg,
+        "sem_seg": evaluate_sem_seg,
+        "drivable": evaluate_sem_seg,
+        "pan_seg": evaluate_pan_seg,
+        "pose": evaluate_pose,
+    }
+    result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
+    return Scores(task=task, images=images, result=result)
+
+
+def _leaf_names(config: BDD100KConfig) -> set[str]:
+    from scalabel.label.utils import get_leaf_categories
+
+    return {category.name for category in get_leaf_categories(config.scalabel.categories)}
+
+
+def _check_frames(
+    task: str, truth: list[RawFrame], predicted: list[RawFrame], config: BDD100KConfig
+) -> None:
+    if not config.remove_ignored:
+        known = _leaf_names(config) | set(config.name_mapping or ())
+        known |= set(config.ignored_mapping or ())
+        inputs.require_categories(truth, known, "ground truth", task)
+        inputs.require_categories(predicted, known, "predictions", task)
+    if task in _SCORED_GEOMETRY:
+        inputs.require_scores(predicted, _SCORED_GEOMETRY[task])
+    if task in ("ins_seg", "pan_seg"):
+        inputs.require_masks_as_rle(predicted)
+    if task == "pan_seg":
+        inputs.mask_sizes(truth, predicted)
+        inputs.require_whole_ids(predicted)
+    if task == "pose":
+        inputs.require_ground_truth_boxes(truth)
+        for frames, what in ((truth, "ground truth"), (predicted, "predictions")):
+            inputs.require_poses(frames, len(classes.POSE_KEYPOINTS), what)
+
+
+def _settle_image_size(
+    truth: list[RawFrame], predicted: list[RawFrame], config: BDD100KConfig
+) -> list[RawFrame]:
+    """Let semantic evaluation work on images that are not of BDD100K's size.
+
+    The official configuration fixes 720x1280. For other sizes it is taken out, so that each mask
+    says its own, and with it go the images without true masks, whose size nothing tells and whose
+    pixels count nowhere.
+    """
+    official = config.scalabel.imageSize
+    sizes = inputs.mask_sizes(truth, predicted)
+    if official is None or sizes <= {(official.height, official.width)}:
+        return truth
+    config.scalabel.imageSize = None
+    names = _leaf_names(config)
+    labelled = [
+        frame
+        for frame in truth
+        if any(
+            label.get("rle") is not None and label.get("category") in names
+            for label in frame.get("labels") or ()
+        )
+    ]
+    if not labelled:
+        raise UserError("the ground truth has no masks of the classes to score")
+    return labelled
+
+
+def _without_empty_frames(truth: list[RawFrame], names: set[str]) -> list[RawFrame]:
+    """Take out the images in which every pixel is to be ignored.
+
+    Nothing in them counts, neither for nor against; the official code fails on them
+    (scalabel 0.3.1, ``pq_per_image``).
+    """
+    kept = [
+        frame
+        for frame in truth
+        if any(
+            label.get("category") in names
+            and not (label.get("attributes") or {}).get("crowd")
+            and not (label.get("attributes") or {}).get("ignored")
+            for label in frame.get("labels") or ()
+        )
+    ]
+    if not kept:
+        raise UserError("the ground truth has no masks of the classes to score")
+    return kept
+
+
+def _to_scalabel(frames: list[RawFrame], what: str) -> list[Frame]:
+    from pydantic import ValidationError
+    from scalabel.label.io import parse
+
+    parsed = []
+    for frame in frames:
+        try:
+            parsed.append(parse(frame))
+        except (ValidationError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{what}: frame {frame['name']!r} is not in Scalabel form: {reason}"
+            ) from error
+    return parsed
+
+
+def _evaluate_tagging(truth: list[RawFrame], predicted: list[RawFrame]) -> Scores:
+    from scalabel.eval.tagging import evaluate_tagging
+
+    attributes_of = {frame["name"]: frame.get("attributes") or {} for frame in predicted}
+    # The official code puts the true tags in the place of missing ones, which scores them right.
+    missing = [frame["name"] for frame in truth if frame["name"] not in attributes_of]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(truth)} images have no predicted tags, the first is "
+            f"{missing[0]!r}; tag all, or score a part with --predicted-only"
+        )
+    tags = [tag for tag in TAGS if any(tag in found for found in attributes_of.values())]
+    if not tags:
+        raise UserError(f"predictions have none of the attributes {' and '.join(TAGS)}")
+    kept: list[dict[str, Any]] = []
+    for frame in truth:
+        attributes = frame.get("attributes") or {}
+        if all(attributes.get(tag) is not None for tag in tags):
+            _check_tags(frame["name"], attributes, tags, "ground truth")
+            _check_tags(frame["name"], attributes_of[frame["name"]], tags, "predictions")
+            kept.append({"name": frame["name"], "attributes": attributes})
+    if not kept:
+        raise UserError(f"the ground truth has no image with the attributes {' and '.join(tags)}")
+    result = evaluate_tagging(
+        _to_scalabel(kept, "ground truth"),
+        _to_scalabel(predicted, "predictions"),
+        tagging_config(tags),
+    )
+    return Scores(task="tagging", images=len(kept), result=result)
+
+
+def _check_tags(name: str, attributes: dict[str, Any], tags: list[str], what: str) -> None:
+    for tag in tags:
+        if attributes.get(tag) not in TAGS[tag]:
+            raise UserError(
+                f"{what}: {tag} of {name!r} is {attributes.get(tag)!r}; "
+                f"one of {', '.join(TAGS[tag])}"
+            )
+
+
+def _evaluate_masks(
+    task: str,
+    truth: Path,
+    predicted: Path,
+    score_file: Path | None,
+    names: Collection[str] | None,
+    nproc: int,
+) -> Scores:
+    """Folders of PNGs: semantic masks, instance and panoptic bitmasks."""
+    from bdd100k.common.utils import load_bdd100k_config
+    from bdd100k.eval.ins_seg import evaluate_ins_seg
+    from bdd100k.eval.pan_seg import evaluate_pan_seg
+    from bdd100k.eval.seg import evaluate_drivable, evaluate_sem_seg
+
+    true_pngs, predicted_pngs = inputs.select_pngs(
+        inputs.list_pngs(truth, "ground truth"),
+        inputs.list_pngs(predicted, "predictions"),
+        names,
+    )
+    inputs.check_pngs(true_pngs, predicted_pngs, 1 if task in ("sem_seg", "drivable") else 4)
+    true_paths = [str(file) for file in true_pngs]
+    predicted_paths = [str(file) for file in predicted_pngs]
+    result: Result
+    if task == "ins_seg":
+        _check_every_png_predicted(true_pngs, predicted_pngs)
+        inputs.check_instance_scores(score_file, true_pngs)
+        result = evaluate_ins_seg(
+            true_paths,
+            predicted_paths,
+            str(score_file),
+            load_bdd100k_config(task).scalabel,
+            nproc=nproc,
+        )
+    elif task == "pan_seg":
+        # An image without any segment is no different from a missing one, but the official code
+        # fails on it (bdd100k 1.0.1, ``pq_per_image``).
+        predicted_paths = [str(file) for file in predicted_pngs if not inputs.is_blank(file)]
+        result = evaluate_pan_seg(true_paths, predicted_paths, nproc=nproc)
+    elif task == "sem_seg":
+        result = evaluate_sem_seg(true_paths, predicted_paths, nproc=nproc)
+    else:
+        result = evaluate_drivable(true_paths, predicted_paths, nproc=nproc)
+    return Scores(task=task, images=len(true_paths), result=result)
+
+
+def _check_every_png_predicted(truth: list[Path], predicted: list[Path]) -> None:
+    found = {file.stem for file in predicted}
+    missing = [file.stem for file in truth if file.stem not in found]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(truth)} images have no predicted bitmask, the first is "
+            f"{missing[0]!r}; write an empty PNG for an image without instances, or score a part "
+            "with --predicted-only"
+        )

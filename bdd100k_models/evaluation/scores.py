@@ -1,0 +1,79 @@
+"""What an evaluator found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from bdd100k_models import atomic
+
+if TYPE_CHECKING:
+    from scalabel.eval.result import Result
+
+#: How many dicts at the end of an official score list are conclusions, not classes: panoptic
+#: scores end in STUFF/THING and OVERALL, tagging scores in one per attribute and AVERAGE.
+_CONCLUSIONS = {"pan_seg": 2, "tagging": 2}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one set of predictions, all in percent but for counts.
+
+    ``result`` is the official result object; everything here is read from it.
+    """
+
+    task: str
+    #: Number of images that were scored.
+    images: int
+    result: Result
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Official summary, ``{"AP": 31.2, "AP50": …}``; NaN where there was nothing to score."""
+        return {name: float(score) for name, score in self.result.summary().items()}
+
+    @property
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Metric -> class -> score; a metric that is not per class is missing."""
+        conclusions = _CONCLUSIONS.get(self.task, 1)
+        classes: dict[str, dict[str, float]] = {}
+        for metric, score_dicts in dict(self.result).items():
+            if not isinstance(score_dicts, list):
+                continue
+            by_class = {
+                name: float(score)
+                for scores in score_dicts[:-conclusions]
+                for name, score in scores.items()
+            }
+            if by_class:
+                classes[metric] = by_class
+        return classes
+
+    def table(self) -> str:
+        """The table that the official evaluator prints, without the blank lines around it."""
+        return str(self.result.table()).strip("\n")
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the official ``--out-file`` holds, with None in the place of NaN."""
+        return {metric: _plain(value) for metric, value in dict(self.result).items()}
+
+    def save(self, path: str | Path) -> Path:
+        """Write :meth:`as_dict` as strict JSON; the file appears whole or not at all."""
+        return atomic.write_bytes(path, orjson.dumps(self.as_dict(), option=orjson.OPT_INDENT_2))
+
+
+def _plain(value: Any) -> Any:
+    """Lists, dicts and numbers of numpy or Python as JSON has them; NaN and infinity are None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,77 @@
+"""Reading and writing pictures, RGB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bdd100k_models import atomic
+from bdd100k_models.errors import UserError
+
+Picture = npt.NDArray[np.uint8]
+
+#: Number of channels -> how cv2 orders them.
+_ORDERS = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+
+#: Suffix -> what cv2 takes beside the pixels.
+_WRITERS: dict[str, list[int]] = {
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 90],
+    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 90],
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 90],
+}
+
+#: Suffixes of the pictures that can be written.
+WRITABLE = tuple(_WRITERS)
+
+
+def read_picture(path: str | Path) -> Picture:
+    """A picture file as (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: not there, or not a picture.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise UserError(f"no picture at {path}; is this the folder of the images?") from error
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if decoded is None:
+        raise UserError(f"{path} cannot be read as a picture; it may be damaged or cut short")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def encode_picture(image: Picture, suffix: str) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a file with ``suffix`` (``.jpg``, ``.png``, ``.webp``).
+
+    Masks, (H, W), and bitmasks, (H, W, 4) RGBA, keep their channels in a ``.png``.
+
+    Raises:
+        UserError: another suffix.
+    """
+    if suffix.lower() not in _WRITERS:
+        raise UserError(f"cannot write {suffix or 'nameless'} pictures; use {', '.join(_WRITERS)}")
+    ordered = cv2.cvtColor(image, _ORDERS[image.shape[2]]) if image.ndim == 3 else image
+    _, data = cv2.imencode(suffix.lower(), ordered, _WRITERS[suffix.lower()])
+    return data.tobytes()
+
+
+def save_picture(path: str | Path, image: Picture) -> Path:
+    """Write (H, W, 3) uint8 RGB, or a mask; the suffix decides the format, the file appears whole.
+
+    Raises:
+        UserError: a suffix that is no picture's, or a place that cannot be written to.
+    """
+    return atomic.write_bytes(path, encode_picture(image, Path(path).suffix))
+
+
+def thumbnail(image: Picture, width: int) -> Picture:
+    """The picture at most ``width`` pixels wide, proportions kept."""
+    height = round(image.shape[0] * width / image.shape[1])
+    if width >= image.shape[1]:
+        return image
+    small = cv2.resize(image, (width, max(1, height)), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)

@@ -1,0 +1,15 @@
+_base_ = [
+    "_base_/fpn_r18_narrow.py",
+    "../../drivable/configs/_base_/datasets/bdd100k.py",
+    "_base_/segmentation_640x360.py",
+    "_base_/schedule.py",
+]
+model = dict(decode_head=dict(num_classes=3))
+data = dict(
+    samples_per_gpu=8,
+    train=dict(pipeline={{_base_.train_pipeline}}),
+    val=dict(pipeline={{_base_.test_pipeline}}),
+    test=dict(pipeline={{_base_.test_pipeline}}),
+)
+runner = dict(type="EpochBasedRunner", max_epochs=24)
+evaluation = dict(interval=6, metric="mIoU")

@@ -1,0 +1,2 @@
+_base_ = "../../../../configs/_base_/schedules/schedule_1x.py"
+optimizer = dict(_delete_=True, type="AdamW", lr=0.0001, weight_decay=0.0001)

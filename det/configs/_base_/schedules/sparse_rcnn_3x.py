@@ -1,0 +1,3 @@
+_base_ = "sparse_rcnn_1x.py"
+lr_config = dict(step=[27, 33])
+runner = dict(max_epochs=36)

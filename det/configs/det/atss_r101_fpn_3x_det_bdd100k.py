@@ -1,0 +1,4 @@
+_base_ = "atss_r50_fpn_3x_det_bdd100k.py"
+model = dict(
+    backbone=dict(depth=101, init_cfg=dict(checkpoint="torchvision://resnet101")),
+)

@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/atss_r50_fpn.py",
+    "../_base_/datasets/bdd100k_det_mstrain.py",
+    "../../../configs/_base_/schedules/schedule_3x.py",
+    "../../../configs/_base_/default_runtime.py",
+]

@@ -1,0 +1,7 @@
+_base_ = [
+    "../_base_/models/faster_rcnn_r50_fpn.py",
+    "../_base_/datasets/bdd100k_det_mstrain.py",
+    "../_base_/schedules/schedule_5x.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+optimizer = dict(lr=0.04)  # 4 images on each of 8 GPUs

@@ -1,0 +1,7 @@
+_base_ = [
+    "../_base_/models/faster_rcnn_r50_fpn_rsb.py",
+    "../_base_/datasets/bdd100k_det.py",
+    "../_base_/schedules/rsb_1x.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+optimizer = dict(lr=0.0002)

@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/retinanet_r50_fpn_rsb.py",
+    "../_base_/datasets/bdd100k_det_mstrain.py",
+    "../_base_/schedules/rsb_3x.py",
+    "../../../configs/_base_/default_runtime.py",
+]
