@@ -333,7 +333,7 @@ def _read_yaml(path: Path) -> Any:
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=loader)  # noqa: S506  (BaseLoader makes text only)
+            return yaml.load(file, Loader=loader)
     except FileNotFoundError:
         raise UserError(
             f"no catalogue at {path}: it is part of the repository; work in a checkout and "

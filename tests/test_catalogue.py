@@ -125,7 +125,7 @@ def test_an_alias_finds_the_model_with_a_warning() -> None:
 
 
 def test_unknown_names_come_with_the_closest_ones() -> None:
-    with pytest.raises(UserError, match="mean.* faster_rcnn_r50_fpn_1x_det_bdd100k"):
+    with pytest.raises(UserError, match=r"mean.* faster_rcnn_r50_fpn_1x_det_bdd100k"):
         catalogue.find("faster_rcnn_r50_fpn_1x_bdd100k")
     with pytest.raises(UserError, match=r"tools/list_models\.py"):
         catalogue.find("0")
@@ -205,8 +205,8 @@ def test_a_wrong_entry_says_what_and_where(
 
 
 def test_files_that_are_missing_or_broken(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no catalogue at .*model-index.yml"):
+    with pytest.raises(UserError, match=r"no catalogue at .*model-index\.yml"):
         catalogue.load(tmp_path / "model-index.yml")
     (tmp_path / "broken.yml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(UserError, match="broken.yml: not readable as YAML"):
+    with pytest.raises(UserError, match=r"broken\.yml: not readable as YAML"):
         catalogue.load(tmp_path / "broken.yml")

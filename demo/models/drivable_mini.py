@@ -1,7 +1,7 @@
 _base_ = [
     "_base_/fpn_r18_narrow.py",
     "../../drivable/configs/_base_/datasets/bdd100k.py",
-    "_base_/segmentation_640x360.py",
+    "_base_/segmentation_512x288.py",
     "_base_/schedule.py",
 ]
 model = dict(decode_head=dict(num_classes=3))

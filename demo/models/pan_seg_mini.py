@@ -1,6 +1,6 @@
 _base_ = [
     "_base_/mask_rcnn_r18_narrow.py",
-    "_base_/pan_seg_640x360.py",
+    "_base_/pan_seg_512x288.py",
     "_base_/schedule.py",
 ]
 model = dict(
@@ -32,4 +32,4 @@ model = dict(
         ),
     ),
 )
-runner = dict(type="EpochBasedRunner", max_epochs=24)
+runner = dict(type="EpochBasedRunner", max_epochs=16)

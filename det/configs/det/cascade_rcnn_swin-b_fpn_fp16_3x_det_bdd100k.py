@@ -1,6 +1,6 @@
 # As published: the name says fp16, the training used float32.
 _base_ = "cascade_rcnn_swin-t_fpn_3x_det_bdd100k.py"
-pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_base_patch4_window7_224.pth"  # noqa: E501
+pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_base_patch4_window7_224.pth"
 model = dict(
     backbone=dict(
         embed_dims=128,

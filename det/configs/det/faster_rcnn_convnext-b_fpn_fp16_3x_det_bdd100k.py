@@ -1,5 +1,5 @@
 _base_ = "faster_rcnn_convnext-t_fpn_fp16_3x_det_bdd100k.py"
-checkpoint_file = "https://download.openmmlab.com/mmclassification/v0/convnext/downstream/convnext-base_3rdparty_32xb128-noema_in1k_20220301-2a0ee547.pth"  # noqa: E501
+checkpoint_file = "https://download.openmmlab.com/mmclassification/v0/convnext/downstream/convnext-base_3rdparty_32xb128-noema_in1k_20220301-2a0ee547.pth"
 model = dict(
     backbone=dict(
         arch="base",

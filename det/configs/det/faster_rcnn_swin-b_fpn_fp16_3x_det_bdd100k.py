@@ -1,5 +1,5 @@
 _base_ = "faster_rcnn_swin-t_fpn_3x_det_bdd100k.py"
-pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_base_patch4_window7_224_22k.pth"  # noqa: E501
+pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_base_patch4_window7_224_22k.pth"
 model = dict(
     backbone=dict(
         embed_dims=128,

@@ -1,6 +1,6 @@
 _base_ = "cascade_rcnn_r50_fpn.py"
 custom_imports = dict(imports=["mmcls.models"], allow_failed_imports=False)
-checkpoint_file = "https://download.openmmlab.com/mmclassification/v0/convnext/downstream/convnext-tiny_3rdparty_32xb128-noema_in1k_20220301-795e9634.pth"  # noqa: E501
+checkpoint_file = "https://download.openmmlab.com/mmclassification/v0/convnext/downstream/convnext-tiny_3rdparty_32xb128-noema_in1k_20220301-795e9634.pth"
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,5 +1,5 @@
 _base_ = "faster_rcnn_r50_fpn.py"
-pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth"  # noqa: E501
+pretrained = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth"
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,0 +1,48 @@
+"""``tools/benchmark.py``: this package's parts beside the straightforward way."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from bdd100k_models.cli.arguments import positive
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments of the script: one subcommand for each part that can be measured."""
+    parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__)
+    parts = parser.add_subparsers(required=True, metavar="PART")
+    converters = parts.add_parser("converters", help="arrays to Scalabel labels")
+    converters.add_argument(
+        "--repeats", type=positive, default=20, help="pairs of runs (default: 20)"
+    )
+    converters.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    converters.set_defaults(run=run_converters)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure the part that ``argv`` names, print a table, and write the figures where asked.
+
+    Raises:
+        UserError: the file of figures cannot be written.
+    """
+    args = build_parser().parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+def run_converters(args: argparse.Namespace) -> int:
+    """``converters``: all comparisons of :mod:`bdd100k_models.benchmarks.converters`."""
+    from bdd100k_models.benchmarks.converters import converter_comparisons
+    from bdd100k_models.benchmarks.timing import machine, measure, table
+    from bdd100k_models.frames.writer import write_json
+
+    timings = [measure(comparison, args.repeats) for comparison in converter_comparisons()]
+    print(table(timings))
+    if args.json is not None:
+        figures = [dataclasses.asdict(timing) for timing in timings]
+        write_json(args.json, {"machine": machine(), "converters": figures})
+    return 0

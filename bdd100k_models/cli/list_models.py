@@ -1,0 +1,95 @@
+"""``tools/list_models.py``: the published models as a table, as JSON, or by name."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+
+from bdd100k_models import catalogue
+from bdd100k_models.catalogue import PublishedModel
+from bdd100k_models.errors import UserError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments of the script."""
+    parser = argparse.ArgumentParser(
+        prog="list_models.py", description="List the published models."
+    )
+    parser.add_argument(
+        "patterns", nargs="*", metavar="NAME", help="names or wildcards, such as '*swin*'"
+    )
+    parser.add_argument("--task", choices=catalogue.TASKS, metavar="TASK", help="%(choices)s")
+    parser.add_argument(
+        "--sort", metavar="METRIC", help="best first, for instance 'Box AP-val' or 'mIoU-test'"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json", "names"), default="table", help="default: table"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also models that other code bases run (MOT, Vis4D)"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the models that ``argv`` names.
+
+    Raises:
+        UserError: an unknown name, a pattern without a match, or a metric that none has.
+    """
+    args = build_parser().parse_args(argv)
+    external = args.all or args.task in ("mot", "mots")
+    models = catalogue.select(args.patterns, args.task, external=external)
+    if args.sort:
+        models = ranked(models, args.sort)
+    if args.format == "json":
+        print(json.dumps([as_json(model) for model in models], indent=2, ensure_ascii=False))
+    elif args.format == "names":
+        print("\n".join(model.name for model in models))
+    else:
+        print("\n".join(table(models)))
+    return 0
+
+
+def ranked(models: Iterable[PublishedModel], metric: str) -> list[PublishedModel]:
+    """The models that have a metric, the highest value first.
+
+    Raises:
+        UserError: none has it; the message names those that there are.
+    """
+    models = list(models)
+    known = list(dict.fromkeys(key for model in models for key in model.metrics))
+    having = [model for model in models if metric in model.metrics]
+    if not having:
+        raise UserError(f"--sort {metric!r}: no such metric here; there are {', '.join(known)}")
+    return sorted(having, key=lambda model: -model.metrics[metric])
+
+
+def as_json(model: PublishedModel) -> dict[str, object]:
+    """All facts of a model as JSON-able values."""
+    facts = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    return facts | {
+        "paper": dataclasses.asdict(model.paper),
+        "authors": [dataclasses.asdict(author) for author in model.authors],
+        "columns": dict(model.columns),
+        "metrics": dict(model.metrics),
+        "links": dict(model.links),
+        "tag": model.tag,
+    }
+
+
+def table(models: Sequence[PublishedModel]) -> list[str]:
+    """Lines with name, task, method and metrics, in columns that stand under each other."""
+    if not models:
+        return ["no models"]
+    rows = [(model.name, model.task, model.method) for model in models]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = []
+    for model, row in zip(models, rows, strict=True):
+        left = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        figures = "  ".join(f"{key} {model.columns[key]}" for key in model.metrics)
+        lines.append(f"{left}  {figures}")
+    count = f"{len(models)} model" + ("s" if len(models) > 1 else "")
+    return [*lines, count]

@@ -1,0 +1,19 @@
+"""Drivable area: semantic segmentation with other data. ``drivable.json``; mIoU.
+
+``background`` is a label like the others in the file; the official evaluator ignores it.
+"""
+
+from bdd100k_models import classes
+from bdd100k_models.tasks.sem_seg import MMSegTask
+
+
+class DrivableTask(MMSegTask):
+    """Drivable area segmentation."""
+
+    name = "drivable"
+    title = "Drivable area segmentation"
+    classes = classes.DRIVABLE
+    image_set = "100k"
+
+
+TASK = DrivableTask

@@ -1,0 +1,125 @@
+"""Boxes of people, which a pose is estimated in: from a det.json, or from annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.tasks.base import read_json
+
+
+class PersonBox(NamedTuple):
+    """A box around a person: left, top, width and height in pixels, and its score."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+
+
+def predicted_boxes(
+    path: Path, categories: Collection[str], threshold: float
+) -> dict[str, tuple[PersonBox, ...]]:
+    """Boxes of a ``det.json`` by frame name, as Scalabel defines them: width = x2 - x1 + 1.
+
+    Args:
+        path: Scalabel JSON, ``{"frames": [...]}`` or a bare list of frames.
+        categories: boxes of other categories are left out.
+        threshold: boxes with a lower score are left out; a box without a score counts as 1.
+
+    Raises:
+        UserError: not there, not Scalabel JSON, or a box that lacks a corner.
+    """
+    return {
+        name: tuple(_frame_boxes(labels, set(categories), threshold, f"{path}: frame {name!r}"))
+        for name, labels in _frames(path)
+    }
+
+
+def _frames(path: Path) -> Iterable[tuple[str, list[Any]]]:
+    content = read_json(path)
+    frames = content.get("frames") if isinstance(content, dict) else content
+    if not isinstance(frames, list) or not all(
+        isinstance(frame, dict) and "name" in frame for frame in frames
+    ):
+        raise UserError(
+            f"{path} holds no Scalabel frames; pass the det.json that det/test.py wrote"
+        )
+    for frame in frames:
+        yield frame["name"], frame.get("labels") or []
+
+
+def _frame_boxes(
+    labels: list[Any], categories: set[str], threshold: float, where: str
+) -> Iterable[PersonBox]:
+    for label in labels:
+        box = label.get("box2d")
+        score = label.get("score")
+        score = 1.0 if score is None else float(score)
+        if box is None or label.get("category") not in categories or score < threshold:
+            continue
+        try:
+            x1, y1, x2, y2 = (float(box[key]) for key in ("x1", "y1", "x2", "y2"))
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{where}: box2d must have the numbers x1 y1 x2 y2: {box}") from None
+        yield from _proper([PersonBox(x1, y1, x2 - x1 + 1, y2 - y1 + 1, score)])
+
+
+def annotated_boxes(path: Path) -> dict[str, tuple[PersonBox, ...]]:
+    """Boxes of the people with keypoints in a COCO annotation file, by file name; score 1.
+
+    Crowds, and people of whom no keypoint is annotated, are left out.
+
+    Raises:
+        UserError: not there, or not COCO JSON.
+    """
+    content = read_json(path)
+    try:
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+        found: dict[str, list[PersonBox]] = {name: [] for name in names.values()}
+        for annotation in content["annotations"]:
+            if annotation.get("iscrowd") or not any(annotation.get("keypoints") or ()):
+                continue
+            x, y, width, height = (float(value) for value in annotation["bbox"])
+            box = PersonBox(x, y, width, height, 1.0)
+            found[names[annotation["image_id"]]] += _proper([box])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not COCO JSON of poses ({error!r}); run tools/prepare_data.py"
+        ) from None
+    return {name: tuple(boxes) for name, boxes in found.items()}
+
+
+def detected_boxes(
+    boxes: np.ndarray, scores: np.ndarray, names: list[str], categories: Collection[str], thr: float
+) -> tuple[PersonBox, ...]:
+    """Boxes that a detector gave for one image.
+
+    Args:
+        boxes: (N, 4), x1 y1 x2 y2, pixels.
+        scores: (N,).
+        names: N category names.
+        categories: boxes of other categories are left out.
+        thr: boxes with a lower score are left out.
+    """
+    found = [
+        PersonBox(x1, y1, x2 - x1, y2 - y1, score)
+        for (x1, y1, x2, y2), score, name in zip(
+            np.asarray(boxes, np.float64).tolist(),
+            np.asarray(scores, np.float64).tolist(),
+            names,
+            strict=True,
+        )
+        if name in categories and score >= thr
+    ]
+    return tuple(_proper(found))
+
+
+def _proper(boxes: Iterable[PersonBox]) -> list[PersonBox]:
+    """Those that have an inside and finite corners."""
+    return [box for box in boxes if box.width > 0 and box.height > 0 and np.isfinite(box).all()]

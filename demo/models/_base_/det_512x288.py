@@ -1,0 +1,17 @@
+_base_ = ["../../../det/configs/_base_/datasets/bdd100k_det.py", "pipeline_512x288.py"]
+train_pipeline = [
+    {{_base_.steps.load}},
+    dict(type="LoadAnnotations", with_bbox=True),
+    {{_base_.steps.resize}},
+    {{_base_.steps.flip}},
+    {{_base_.steps.normalize}},
+    {{_base_.steps.pad}},
+    {{_base_.steps.bundle}},
+    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels"]),
+]
+data = dict(
+    workers_per_gpu=1,
+    train=dict(pipeline=train_pipeline),
+    val=dict(pipeline={{_base_.small_test_pipeline}}),
+    test=dict(pipeline={{_base_.small_test_pipeline}}),
+)

@@ -1,0 +1,7 @@
+_base_ = [
+    "../../../configs/_base_/models/fpn_r50_gn_dconv.py",
+    "../_base_/datasets/bdd100k_512x1024.py",
+    "../../../configs/_base_/schedules/schedule_80k.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+model = dict(decode_head=dict(num_classes=3))

@@ -1,0 +1,9 @@
+_base_ = [
+    "../../../configs/_base_/models/upernet_swin-b.py",
+    "../_base_/datasets/bdd100k_512x1024.py",
+    "../../../configs/_base_/schedules/schedule_80k_swin.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+model = dict(decode_head=dict(num_classes=3), auxiliary_head=dict(num_classes=3))
+optimizer_config = dict(type="Fp16OptimizerHook", loss_scale="dynamic")
+fp16 = dict()

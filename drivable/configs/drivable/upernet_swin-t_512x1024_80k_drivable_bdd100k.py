@@ -1,0 +1,7 @@
+_base_ = [
+    "../../../configs/_base_/models/upernet_swin-t.py",
+    "../_base_/datasets/bdd100k_512x1024.py",
+    "../../../configs/_base_/schedules/schedule_80k_swin.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+model = dict(decode_head=dict(num_classes=3), auxiliary_head=dict(num_classes=3))

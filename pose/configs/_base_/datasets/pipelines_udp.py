@@ -1,0 +1,24 @@
+_base_ = "./pipeline_steps.py"
+
+target_type = "GaussianHeatmap"
+train_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.box}},
+    {{_base_.pipeline_steps.shift}},
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.half_body}},
+    {{_base_.pipeline_steps.scale_rotation}},
+    dict(type="TopDownAffine", use_udp=True),
+    {{_base_.pipeline_steps.tensor}},
+    {{_base_.pipeline_steps.normalize}},
+    dict(type="TopDownGenerateTarget", sigma=2, encoding="UDP", target_type=target_type),
+    {{_base_.pipeline_steps.collect_train}},
+]
+test_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.box}},
+    dict(type="TopDownAffine", use_udp=True),
+    {{_base_.pipeline_steps.tensor}},
+    {{_base_.pipeline_steps.normalize}},
+    {{_base_.pipeline_steps.collect_test}},
+]

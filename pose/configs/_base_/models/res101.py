@@ -1,0 +1,3 @@
+_base_ = "./res50.py"
+
+model = dict(pretrained="torchvision://resnet101", backbone=dict(depth=101))

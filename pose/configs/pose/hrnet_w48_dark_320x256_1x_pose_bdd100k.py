@@ -1,0 +1,8 @@
+_base_ = [
+    "../_base_/datasets/bdd100k_320x256_dark.py",
+    "../_base_/models/hrnet_w48.py",
+    "../_base_/schedules/schedule_1x.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+
+model = dict(test_cfg=dict(post_process="unbiased"))

@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/datasets/bdd100k_256x192.py",
+    "../_base_/models/mobilenetv2.py",
+    "../_base_/schedules/schedule_1x.py",
+    "../../../configs/_base_/default_runtime.py",
+]

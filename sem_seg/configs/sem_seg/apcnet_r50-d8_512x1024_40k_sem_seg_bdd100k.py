@@ -1,0 +1,6 @@
+_base_ = [
+    "../../../configs/_base_/models/apcnet_r50-d8.py",
+    "../_base_/datasets/bdd100k_512x1024.py",
+    "../../../configs/_base_/schedules/schedule_40k.py",
+    "../../../configs/_base_/default_runtime.py",
+]

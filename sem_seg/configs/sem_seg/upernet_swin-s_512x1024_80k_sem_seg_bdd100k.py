@@ -1,0 +1,6 @@
+_base_ = [
+    "../../../configs/_base_/models/upernet_swin-s.py",
+    "../_base_/datasets/bdd100k_512x1024.py",
+    "../../../configs/_base_/schedules/schedule_80k_swin.py",
+    "../../../configs/_base_/default_runtime.py",
+]

@@ -1,0 +1,3 @@
+_base_ = "./upernet_swin-s_512x1024_80k_sem_seg_bdd100k.py"
+optimizer_config = dict(type="Fp16OptimizerHook", loss_scale="dynamic")
+fp16 = dict()

@@ -1,0 +1,6 @@
+_base_ = "./weather_224x224.py"
+data = dict(
+    train=dict(type="BDD100KSceneTaggingDataset"),
+    val=dict(type="BDD100KSceneTaggingDataset"),
+    test=dict(type="BDD100KSceneTaggingDataset"),
+)

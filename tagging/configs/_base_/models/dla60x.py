@@ -1,0 +1,2 @@
+_base_ = "./dla60.py"
+model = dict(backbone=dict(block="BottleneckX"))

@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/resnet18.py",
+    "../_base_/datasets/weather_640x640.py",
+    "../_base_/schedules/schedule_4x.py",
+    "../../../configs/_base_/default_runtime.py",
+]

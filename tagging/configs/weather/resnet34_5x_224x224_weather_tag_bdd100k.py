@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/resnet34.py",
+    "../_base_/datasets/weather_224x224.py",
+    "../_base_/schedules/schedule_5x.py",
+    "../../../configs/_base_/default_runtime.py",
+]

@@ -1,0 +1,69 @@
+"""drivable: sem_seg with three classes, of which the evaluator ignores the last."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from typing import Any
+
+import numpy as np
+
+from bdd100k_models import classes, load_config
+from bdd100k_models.tasks import get_task, task_of
+from bdd100k_models.tasks.base import ImageRecord, Task
+
+CONFIG = "pspnet_r50-d8_512x1024_40k_drivable_bdd100k"
+
+
+def drivable_task(masks: bool = False) -> Task:
+    task = get_task("drivable")
+    task.register()
+    task.configure(Namespace(masks=masks), load_config(CONFIG))
+    return task
+
+
+def test_truth_scores_perfectly_in_both_forms(
+    segmentation_world: Any, run_task: Any, official_scores: Any
+) -> None:
+    world = segmentation_world("drivable")
+    cfg = load_config(CONFIG, data_root=world.root)
+    out = run_task(drivable_task(masks=True), cfg, world.oracle())
+
+    scores = official_scores("drivable", world.rles, out / "drivable.json")
+    assert scores["IoU"] == [{"direct": 100.0, "alternative": 100.0}, {"AVERAGE": 100.0}]
+    scores = official_scores("drivable", world.masks, out / "masks")
+    assert scores["IoU"][-1] == {"AVERAGE": 100.0}
+    assert scores["IoU"][0]["direct"] == scores["IoU"][0]["alternative"] == 100.0
+
+    frames = json.loads((out / "drivable.json").read_text())["frames"]
+    assert [[label["category"] for label in frame["labels"]] for frame in frames] == [
+        ["direct", "alternative", "background"]
+    ] * 3
+
+
+def test_exact_frame() -> None:
+    segmentation = np.array([[2, 2, 1], [0, 0, 1]])
+    prediction = drivable_task().convert(segmentation, ImageRecord(0, "x.jpg", "/x.jpg"))
+    assert prediction.entries == {
+        "drivable": {
+            "name": "x.jpg",
+            "labels": [
+                {"category": "direct", "rle": {"counts": "11101", "size": [2, 3]}},
+                {"category": "alternative", "rle": {"counts": "42", "size": [2, 3]}},
+                {"category": "background", "rle": {"counts": "01102", "size": [2, 3]}},
+            ],
+        }
+    }
+
+
+def test_training_samples(segmentation_world: Any) -> None:
+    world = segmentation_world("drivable")
+    cfg = load_config(CONFIG, data_root=world.root)
+    cfg.data.val.pipeline = cfg.data.train.pipeline
+    dataset = drivable_task().build_dataset(cfg.data.val)
+    assert dataset.CLASSES == classes.DRIVABLE
+    assert set(dataset[1]["gt_semantic_seg"].data.unique().tolist()) <= {0, 1, 2, 255}
+
+
+def test_the_config_tells_the_task() -> None:
+    assert task_of(load_config(CONFIG)).name == "drivable"

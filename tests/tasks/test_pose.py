@@ -1,0 +1,409 @@
+"""pose: true keypoints come out as a file that the official evaluator finds perfect."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmcv.parallel import DataContainer
+from PIL import Image
+from torch import nn
+
+from bdd100k_models import classes, load_config
+from bdd100k_models.engine.model import build_network
+from bdd100k_models.errors import UserError
+from bdd100k_models.tasks import det, pose, task_of
+from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.pose_boxes import PersonBox
+
+CONFIG = "mobilenetv2_256x192_1x_pose_bdd100k"
+PEOPLE = {"b.jpg": 2, "a.jpg": 0, "c.jpg": 3}
+JOINTS = len(classes.POSE_KEYPOINTS)
+
+RunTask = Callable[..., Path]
+Evaluate = Callable[..., dict[str, Any]]
+
+
+class Oracle(nn.Module):
+    """Gives the keypoints that it was told for the people of an image, as MMPose's models do."""
+
+    def __init__(self, keypoints: dict[str, np.ndarray]) -> None:
+        super().__init__()
+        self.keypoints = keypoints
+        self.batches: list[int] = []
+
+    def forward(
+        self, img: torch.Tensor, img_metas: list[dict[str, Any]], return_loss: bool
+    ) -> dict[str, np.ndarray]:
+        assert not return_loss
+        assert img.shape == (len(img_metas), 3, 256, 192)
+        self.batches.append(len(img))
+        found = [self.keypoints[Path(m["image_file"]).name][m["bbox_id"]] for m in img_metas]
+        boxes = [[*m["center"], *m["scale"], np.prod(m["scale"] * 200), 1.0] for m in img_metas]
+        return {"preds": np.array(found, np.float32), "boxes": np.array(boxes, np.float32)}
+
+
+def true_keypoints() -> dict[str, np.ndarray]:
+    """(P, 18, 3) float32 by image; every person in a column of their own."""
+    random = np.random.default_rng(5)
+    found = {}
+    for name, people in PEOPLE.items():
+        keypoints = random.integers(0, 160, (people, JOINTS, 3)).astype(np.float32)
+        keypoints[..., 0] += 300 * np.arange(people)[:, None] + 50
+        keypoints[..., 1] += 200
+        keypoints[..., 2] = 1.0
+        found[name] = keypoints
+    return found
+
+
+def box_of(keypoints: np.ndarray) -> tuple[float, float, float, float]:
+    """x y width height around (18, 3) keypoints."""
+    low, high = keypoints[:, :2].min(axis=0), keypoints[:, :2].max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def write_world(root: Path, keypoints: dict[str, np.ndarray]) -> Path:
+    """Images, the COCO file that configs read, and official labels; gives the latter's path."""
+    images = root / "images" / "100k" / "val"
+    images.mkdir(parents=True)
+    coco: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": [], "categories": []}
+    coco["categories"].append({"id": 1, "name": classes.POSE_CATEGORY})
+    frames = []
+    for image, (name, people) in enumerate(keypoints.items(), start=1):
+        pixels = np.random.default_rng(image).integers(0, 255, (720, 1280, 3), np.uint8)
+        Image.fromarray(pixels).save(images / name)
+        coco["images"].append({"id": image, "file_name": name, "width": 1280, "height": 720})
+        labels = []
+        for person in people:
+            x, y, width, height = box_of(person)
+            visible = person.copy()
+            visible[:, 2] = 2
+            coco["annotations"].append(
+                {
+                    "id": len(coco["annotations"]) + 1,
+                    "image_id": image,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": width * height,
+                    "bbox": [x, y, width, height],
+                    "keypoints": visible.reshape(-1).tolist(),
+                    "num_keypoints": JOINTS,
+                }
+            )
+            labels.append(
+                {
+                    "id": f"{image}-{len(labels)}",
+                    "category": classes.POSE_CATEGORY,
+                    "box2d": {"x1": x, "y1": y, "x2": x + width - 1, "y2": y + height - 1},
+                    "graph": {
+                        "nodes": [
+                            {"id": part, "category": part, "location": [u, v], "visibility": "V"}
+                            for part, (u, v, _) in zip(
+                                classes.POSE_KEYPOINTS, person.tolist(), strict=True
+                            )
+                        ],
+                        "edges": [],
+                        "type": "Pose2D-18Joints",
+                    },
+                }
+            )
+        frames.append({"name": name, "labels": labels})
+    (root / "jsons").mkdir()
+    (root / "jsons" / "pose_val_cocofmt.json").write_text(json.dumps(coco))
+    truth = root / "labels" / "pose_21" / "pose_val.json"
+    truth.parent.mkdir(parents=True)
+    truth.write_text(json.dumps({"frames": frames}))
+    return truth
+
+
+def write_boxes(path: Path, keypoints: dict[str, np.ndarray], score: float = 0.5) -> Path:
+    """A det.json with the people, and a car in every image."""
+    frames = []
+    for name, people in keypoints.items():
+        labels = []
+        for category, (x, y, w, h) in [
+            *((classes.POSE_CATEGORY, box_of(person)) for person in people),
+            ("car", (5.0, 5.0, 50.0, 50.0)),
+        ]:
+            box = {"x1": x, "y1": y, "x2": x + w - 1, "y2": y + h - 1}
+            labels.append({"category": category, "score": score, "box2d": box})
+        frames.append({"name": name, "labels": labels})
+    path.write_text(json.dumps({"frames": frames}))
+    return path
+
+
+def arguments(task: Task, *argv: str) -> Namespace:
+    parser = ArgumentParser()
+    task.add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def read_labels(out: Path) -> dict[str, list[dict[str, Any]]]:
+    frames = json.loads((out / "result_keypoints.json").read_text())["frames"]
+    return {frame["name"]: frame["labels"] for frame in frames}
+
+
+@pytest.mark.parametrize("boxes", ["annotated", "det.json"])
+def test_true_keypoints_score_perfectly(
+    tmp_path: Path, run_task: RunTask, official_scores: Evaluate, boxes: str
+) -> None:
+    keypoints = true_keypoints()
+    root = tmp_path / "bdd100k"
+    truth = write_world(root, keypoints)
+    cfg = load_config(CONFIG, data_root=root)
+    task = task_of(cfg)
+    if boxes == "det.json":
+        path = write_boxes(tmp_path / "det.json", keypoints)
+        task.configure(arguments(task, "--boxes", str(path)), cfg)
+    out = run_task(task, cfg, Oracle(keypoints), batch_size=2)
+    labels = read_labels(out)
+    assert list(labels) == list(PEOPLE)
+    assert {name: len(found) for name, found in labels.items()} == PEOPLE
+    assert [label["id"] for found in labels.values() for label in found] == list("01234")
+    scores = {label["score"] for found in labels.values() for label in found}
+    assert scores == {1.0 if boxes == "annotated" else 0.5}
+    x, y, width, height = box_of(keypoints["c.jpg"][0])
+    assert labels["c.jpg"][0]["box2d"] == {
+        "x1": x,
+        "y1": y,
+        "x2": x + width - 1,
+        "y2": y + height - 1,
+    }
+    found = official_scores("pose", truth, out / "result_keypoints.json")
+    for metric in ("AP", "AP50", "AP75", "AR"):
+        assert found[metric][-1]["OVERALL"] == pytest.approx(100.0)
+
+
+def test_evaluation_on_annotated_boxes_says_what_it_cannot_be_compared_with(
+    tmp_path: Path, run_task: RunTask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keypoints = true_keypoints()
+    root = tmp_path / "bdd100k"
+    write_world(root, keypoints)
+    cfg = load_config(CONFIG, data_root=root)
+    task = task_of(cfg)
+    out = run_task(task, cfg, Oracle(keypoints))
+    task.evaluate(out, root, "val", None, 1)
+    printed = capsys.readouterr().out
+    assert "boxes: annotated ones" in printed
+    assert "the AP is not comparable with the published one" in printed
+    task.configure(arguments(task, "--boxes", str(write_boxes(tmp_path / "d", keypoints))), cfg)
+    task.evaluate(out, root, "val", None, 1)
+    assert "not comparable" not in capsys.readouterr().out
+
+
+def make_task(tmp_path: Path) -> tuple[pose.PoseTask, Any]:
+    keypoints = true_keypoints()
+    write_world(tmp_path, keypoints)
+    cfg = load_config(CONFIG, data_root=tmp_path)
+    task = task_of(cfg)
+    assert isinstance(task, pose.PoseTask)
+    return task, cfg
+
+
+def test_crops_are_those_of_mmpose(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    task.register()
+    reference = task.build_dataset(cfg.data.test, {"test_mode": True})
+    crop = task.pipeline(cfg)
+    samples = [crop(record) for record in task.records(cfg)]
+    assert [len(sample["img"]) for sample in samples] == list(PEOPLE.values())
+    images = torch.cat([sample["img"] for sample in samples])
+    metas = [meta for sample in samples for meta in sample["people"].data[0]]
+    assert len(reference) == len(images) == 5
+    for index, sample in enumerate(reference):
+        assert torch.equal(images[index], sample["img"])
+        for key in ("center", "scale"):
+            assert np.array_equal(metas[index][key], sample["img_metas"].data[key])
+
+
+def test_people_in_batches_get_the_same_poses_as_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    task, cfg = make_task(tmp_path)
+    model = build_network(task, cfg).eval()
+    task.adapt(model)
+    crop = task.pipeline(cfg)
+    assert isinstance(crop, pose.CropPipeline)
+    records = task.records(cfg)
+    crops = [crop.crops(record.path, record.extra) for record in records]
+    with torch.inference_mode():
+        together = pose.estimate(model, crops, people_per_batch=2)
+        alone = [pose.estimate(model, [each], people_per_batch=32)[0] for each in crops]
+    for first, second in zip(together, alone, strict=True):
+        assert first.boxes == second.boxes
+        assert np.allclose(first.areas, second.areas)
+        assert np.allclose(first.keypoints[..., 2], second.keypoints[..., 2], atol=1e-5)
+    assert [len(poses.keypoints) for poses in together] == list(PEOPLE.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
+    task, cfg = make_task(tmp_path)
+    model = build_network(task, cfg).eval()
+    task.adapt(model)
+    crop = task.pipeline(cfg)
+    assert isinstance(crop, pose.CropPipeline)
+    record = task.records(cfg)[0]
+    crops = [crop.crops(record.path, record.extra)]
+    with torch.inference_mode(), torch.autocast("cpu", dtype=dtype):
+        (found,) = pose.estimate(model, crops, people_per_batch=32)
+    assert found.keypoints.dtype == np.float32
+    assert found.keypoints.shape == (2, JOINTS, 3)
+
+
+def test_repeated_poses_are_dropped_and_the_best_comes_first(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    task.pipeline(cfg)
+    one = true_keypoints()["c.jpg"][0]
+    other = one.copy()
+    other[:, 0] += 400
+    boxes = tuple(PersonBox(*box_of(points), score=s) for points, s in [(one, 0.4), (one, 0.6)])
+    boxes += (PersonBox(*box_of(other), score=0.9),)
+    poses = pose.Poses(np.stack([one, one, other]), np.full(3, 40_000, np.float32), boxes)
+    prediction = task.convert(poses, ImageRecord(0, "x.jpg", "x.jpg"))
+    assert prediction.frame["name"] == "x.jpg"
+    assert [label["score"] for label in prediction.frame["labels"]] == [0.9, 0.6]
+    assert prediction.entries == {"pose": prediction.frame}
+
+
+class FixedDetector(nn.Module):
+    """A detector that finds two pedestrians, one of them unlikely, and a car in every image."""
+
+    def forward(self, img: Any, return_loss: bool, rescale: bool) -> list[list[np.ndarray]]:
+        assert rescale and not return_loss
+        none = np.zeros((0, 5), np.float32)
+        people = np.array([[50, 200, 209, 359, 0.75], [1, 1, 9, 9, 0.01]], np.float32)
+        car = np.array([[5, 5, 60, 60, 0.9]], np.float32)
+        return [[people, none, car] + [none] * 7 for _ in range(len(img))]
+
+
+class FixedDetTask(det.DetTask):
+    """Detection with a pipeline that only reads."""
+
+    def pipeline(self, cfg: Any) -> Callable[[ImageRecord], Any]:
+        return lambda record: {"img": torch.zeros(3, 8, 8)}
+
+
+def test_a_detector_finds_people_in_pictures_without_annotations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keypoints = true_keypoints()
+    write_world(tmp_path, keypoints)
+    (tmp_path / "jsons" / "pose_val_cocofmt.json").unlink()
+    weights = tmp_path / "detector.pth"
+    weights.write_bytes(b"weights")
+    asked = []
+
+    def find(config: str, checkpoint: str | None) -> pose.Detector:
+        asked.append((config, checkpoint))
+        return pose.Detector(FixedDetTask(), load_config(config), weights)
+
+    monkeypatch.setattr(pose, "find_detector", find)
+    monkeypatch.setattr("bdd100k_models.engine.model.build_model", lambda *_, **__: FixedDetector())
+    cfg = load_config(CONFIG, data_root=tmp_path)
+    task = task_of(cfg)
+    task.configure(arguments(task, "--box-score-thr", "0.1"), cfg)
+    pictures = str(tmp_path / "images")
+    records = task.records(cfg, images=pictures)
+    assert asked == [(pose.DEFAULT_DETECTOR, None)]
+    assert [record.extra for record in records] == [None, None, None]
+    assert task.run_options()["boxes"] == pose.DEFAULT_DETECTOR
+    model = build_network(task, cfg).eval()
+    task.adapt(model)
+    sample = task.pipeline(cfg)(records[0])
+    batch = {
+        "detector": {"img": torch.stack([sample["detector"]["img"]] * 2)},
+        "records": [records[0], records[1]],
+    }
+    with torch.inference_mode():
+        results = task.predict(model, batch)
+    box = PersonBox(50, 200, 159, 159, 0.75)
+    assert [poses.boxes for poses in results] == [(box,), (box,)]
+    assert results[0].keypoints.shape == (1, JOINTS, 3)
+    assert isinstance(sample["records"], DataContainer)
+    task.finish(records, tmp_path)
+    assert f"boxes: {pose.DEFAULT_DETECTOR}" in capsys.readouterr().out
+
+
+def test_the_training_data_set_validates_on_a_det_json(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    task.register()
+    keypoints = true_keypoints()
+    boxes = write_boxes(tmp_path / "det.json", keypoints, score=0.25)
+    data = cfg.data.val
+    data.data_cfg.bbox_file = str(boxes)
+    data.img_prefix = data.img_prefix.rstrip("/")
+    dataset = task.build_dataset(data, {"test_mode": True})
+    assert [sample["bbox_score"] for sample in dataset.db] == [0.25] * 5
+    assert dataset.db[0]["bbox"] == list(box_of(keypoints["b.jpg"][0]))
+    results = []
+    for sample, person in zip(dataset.db, np.concatenate(list(keypoints.values())), strict=True):
+        box = [[0.0, 0.0, 1.0, 1.0, 40_000.0, 0.25]]
+        results.append(
+            {
+                "preds": person[None],
+                "boxes": np.array(box),
+                "image_paths": [sample["image_file"]],
+                "bbox_ids": [sample["bbox_id"]],
+            }
+        )
+    assert dataset.evaluate(results)["AP"] == pytest.approx(1.0)
+
+
+def test_the_training_data_set_without_a_det_json_uses_annotated_boxes(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    task.register()
+    dataset = task.build_dataset(cfg.data.val, {"test_mode": True})
+    assert [sample["bbox_score"] for sample in dataset.db] == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--boxes", "a.json", "--detector", "x"], "--boxes and --detector exclude each other"),
+        (["--boxes", "a.json"], "--boxes a.json: no such file"),
+        (["--detector-checkpoint", "a.pth"], "--detector-checkpoint needs --detector CONFIG"),
+    ],
+)
+def test_options_that_do_not_fit(tmp_path: Path, argv: list[str], message: str) -> None:
+    task, cfg = make_task(tmp_path)
+    with pytest.raises(UserError, match=message):
+        task.configure(arguments(task, *argv), cfg)
+
+
+def test_boxes_of_other_images(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    path = write_boxes(tmp_path / "det.json", {"z.jpg": true_keypoints()["b.jpg"]})
+    task.configure(arguments(task, "--boxes", str(path)), cfg)
+    with pytest.raises(UserError, match=r"has none of the 3 images, first 'b\.jpg'; run det"):
+        task.records(cfg)
+
+
+def test_a_detector_of_another_task() -> None:
+    with pytest.raises(UserError, match="is a model for pose, not for det"):
+        pose.find_detector(CONFIG, None)
+
+
+def test_a_detector_without_weights(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="that finds the people has no weights: no checkpoint at"):
+        pose.find_detector(pose.DEFAULT_DETECTOR, str(tmp_path / "missing.pth"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data.test.data_cfg.soft_nms": True}, "soft_nms is not supported"),
+        ({"data.test.dataset_info": None}, "data.test has no dataset_info"),
+    ],
+)
+def test_a_config_that_does_not_fit(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    task, _ = make_task(tmp_path)
+    cfg = load_config(CONFIG, data_root=tmp_path, options=change)
+    with pytest.raises(UserError, match=message):
+        task.bind(cfg)
