@@ -117,6 +117,7 @@ def _predict_and_score(
     from bdd100k_models.engine.model import build_model, resolve_device
     from bdd100k_models.engine.precision import apply_precision
     from bdd100k_models.engine.ranks import check_shared
+    from bdd100k_models.frames.writer import write_json
 
     assert isinstance(cfg, Config)
     root = config.data_root(args.data_root)
@@ -168,7 +169,8 @@ def _predict_and_score(
         scores = task.evaluate(out, root, args.split, names, nproc)
         print(scores.table())
         scores.save(out / "scores.json")
-        print(f"wrote {out / 'scores.json'}")
+        write_json(out / "summary.json", scores.summary)
+        print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
 
 
 def _checkpoint(

@@ -218,7 +218,8 @@ def mask_sizes(
     """All (height, width) of the run-length masks.
 
     Raises:
-        UserError: one image has masks of two sizes.
+        UserError: one image has masks of two sizes, or a mask has no run lengths, which
+            pycocotools does not survive.
     """
     size_of: dict[str, tuple[int, int]] = {}
     for frames in (ground_truth, predictions):
@@ -228,6 +229,8 @@ def mask_sizes(
                 if label.get("rle") is None:
                     continue
                 height, width = label["rle"]["size"]
+                if not label["rle"]["counts"]:
+                    raise UserError(f"a mask of {name!r} has no run lengths; leave empty masks out")
                 size = size_of.setdefault(name, (height, width))
                 if size != (height, width):
                     raise UserError(

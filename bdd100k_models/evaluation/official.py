@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,17 +112,19 @@ def _evaluate_frames(
     from scalabel.eval.pose import evaluate_pose
     from scalabel.eval.sem_seg import evaluate_sem_seg
 
-    images = len(truth)
     config = load_bdd100k_config(task)
+    truth_frames = _to_scalabel(truth, "ground truth")
+    predicted_frames = _to_scalabel(predicted, "predictions")
     _check_frames(task, truth, predicted, config)
     if task in ("sem_seg", "drivable"):
-        truth = _settle_image_size(truth, predicted, config)
+        scored = _settle_image_size(truth, predicted, config)
     elif task == "pan_seg":
-        truth = _without_empty_frames(truth, _leaf_names(config))
-    elif task == "ins_seg":
-        inputs.mask_sizes(truth, predicted)
-    truth_frames = bdd100k_to_scalabel(_to_scalabel(truth, "ground truth"), config)
-    predicted_frames = bdd100k_to_scalabel(_to_scalabel(predicted, "predictions"), config)
+        scored = _without_empty_frames(truth, _leaf_names(config))
+    else:
+        scored = truth
+    names = {frame["name"] for frame in scored}
+    truth_frames = bdd100k_to_scalabel([f for f in truth_frames if f.name in names], config)
+    predicted_frames = bdd100k_to_scalabel(predicted_frames, config)
     evaluators: dict[str, Callable[..., Result]] = {
         "det": evaluate_det,
         "ins_seg": evaluate_ins_seg,
@@ -130,8 +133,16 @@ def _evaluate_frames(
         "pan_seg": evaluate_pan_seg,
         "pose": evaluate_pose,
     }
-    result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
-    return Scores(task=task, images=images, result=result)
+    try:
+        result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
+    except ValueError as error:
+        if "RLE" not in str(error):
+            raise
+        raise UserError(
+            f"the official {task} evaluator cannot decode a mask ({error}); the run lengths do not "
+            "fit its size, so write the file again"
+        ) from error
+    return Scores(task=task, images=len(truth), result=result)
 
 
 def _leaf_names(config: BDD100KConfig) -> set[str]:
@@ -152,8 +163,8 @@ def _check_frames(
         inputs.require_scores(predicted, _SCORED_GEOMETRY[task])
     if task in ("ins_seg", "pan_seg"):
         inputs.require_masks_as_rle(predicted)
-    if task == "pan_seg":
         inputs.mask_sizes(truth, predicted)
+    if task == "pan_seg":
         inputs.require_whole_ids(predicted)
     if task == "pose":
         inputs.require_ground_truth_boxes(truth)
@@ -292,22 +303,27 @@ def _evaluate_masks(
     if task == "ins_seg":
         _check_every_png_predicted(true_pngs, predicted_pngs)
         inputs.check_instance_scores(score_file, true_pngs)
-        result = evaluate_ins_seg(
-            true_paths,
-            predicted_paths,
-            str(score_file),
-            load_bdd100k_config(task).scalabel,
-            nproc=nproc,
-        )
     elif task == "pan_seg":
         # An image without any segment is no different from a missing one, but the official code
         # fails on it (bdd100k 1.0.1, ``pq_per_image``).
         predicted_paths = [str(file) for file in predicted_pngs if not inputs.is_blank(file)]
-        result = evaluate_pan_seg(true_paths, predicted_paths, nproc=nproc)
-    elif task == "sem_seg":
-        result = evaluate_sem_seg(true_paths, predicted_paths, nproc=nproc)
-    else:
-        result = evaluate_drivable(true_paths, predicted_paths, nproc=nproc)
+    evaluators: dict[str, Callable[..., Result]] = {
+        "ins_seg": partial(
+            evaluate_ins_seg,
+            pred_score_file=str(score_file),
+            config=load_bdd100k_config(task).scalabel,
+        ),
+        "sem_seg": evaluate_sem_seg,
+        "drivable": evaluate_drivable,
+        "pan_seg": evaluate_pan_seg,
+    }
+    try:
+        result = evaluators[task](true_paths, predicted_paths, nproc=nproc)
+    except AssertionError as error:
+        raise UserError(
+            f"the official {task} evaluator refuses a PNG of {truth} or {predicted}: within an "
+            "image, all pixels of one id must have one category and one set of attributes"
+        ) from error
     return Scores(task=task, images=len(true_paths), result=result)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from bdd100k_models.errors import UserError
 from bdd100k_models.visualization import colours
 from bdd100k_models.visualization.colours import Colour
 from bdd100k_models.visualization.pictures import Picture
@@ -70,6 +71,7 @@ def draw_frame(
 
     Raises:
         ValueError: the picture has another shape or type.
+        UserError: a mask has no run lengths.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
@@ -180,7 +182,10 @@ def _draw_masks(
 
 
 def _decode(rle: Mapping[str, Any], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """(H, W) bool of the picture's shape."""
+    """(H, W) bool of the picture's shape; a UserError where there are no run lengths."""
+    if not rle["counts"]:
+        # pycocotools would end the process.
+        raise UserError("a mask to draw has no run lengths; leave empty masks out of the frames")
     mask = coco_mask.decode({"counts": rle["counts"], "size": list(rle["size"])})
     height, width = shape
     if mask.shape != (height, width):

@@ -1,0 +1,47 @@
+"""``tools/make_mini_bdd100k.py``: render the mini dataset."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bdd100k_models.cli.arguments import positive
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments of the script."""
+    parser = argparse.ArgumentParser(prog="make_mini_bdd100k.py", description=__doc__)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for images/ and labels/"
+    )
+    parser.add_argument("--train", type=int, default=240, help="pictures (default: 240)")
+    parser.add_argument("--val", type=int, default=60, help="pictures (default: 60)")
+    parser.add_argument("--test", type=int, default=8, help="pictures without labels (default: 8)")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        help="processes; the files are the same for any number (default: one per core)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Render the dataset that ``argv`` asks for.
+
+    Raises:
+        UserError: the folder cannot be used, or a number makes no sense.
+    """
+    args = build_parser().parse_args(argv)
+    from bdd100k_models.engine.progress import Progress
+    from bdd100k_models.mini.dataset import MiniOptions, build
+
+    options = MiniOptions(args.train, args.val, args.test, args.seed)
+    progress = Progress(args.train + args.val + args.test)
+    build(args.out, options, args.workers, lambda: progress.update(1))
+    progress.close()
+    print(f"{args.out}: {args.train} train, {args.val} val and {args.test} test pictures")
+    return 0

@@ -1,0 +1,180 @@
+"""``tools/train.py``: train the model of a config."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bdd100k_models.cli import arguments
+from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    from mmcv import Config
+
+    from bdd100k_models.engine.ranks import Ranks
+    from bdd100k_models.engine.training import TrainingOptions
+    from bdd100k_models.engine.validation import Validation
+    from bdd100k_models.tasks.base import Task
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The whole of ``tools/train.py``; gives the exit status."""
+    return arguments.run(lambda: _train(argv))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The arguments of the script."""
+    parser = argparse.ArgumentParser(
+        prog="train.py", description="Train the model of a config, of any task."
+    )
+    arguments.add_config(parser)
+    parser.add_argument(
+        "--work-dir", metavar="DIR", help="checkpoints and logs (default: work_dirs/CONFIG)"
+    )
+    start = parser.add_argument_group("where to start")
+    start.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the newest whole checkpoint in the work dir, if there is one",
+    )
+    start.add_argument(
+        "--overwrite", action="store_true", help="remove the checkpoints of an earlier run"
+    )
+    start.add_argument(
+        "--no-pretrained",
+        action="store_true",
+        help="start from random weights where the config names a pretrained backbone",
+    )
+    run = parser.add_argument_group("how to run")
+    arguments.add_device(run)  # type: ignore[arg-type]
+    run.add_argument("--seed", type=_seed, metavar="N", help="default: drawn, and printed")
+    run.add_argument(
+        "--deterministic", action="store_true", help="only algorithms that repeat to the bit"
+    )
+    run.add_argument(
+        "--limit-steps",
+        type=arguments.positive,
+        metavar="N",
+        help="stop after step N with a checkpoint; the schedule stays that of the config",
+    )
+    run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
+    run.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate linearly with the images of a step",
+    )
+    run.add_argument(
+        "--no-validate", action="store_true", help="no scores while training, and no best checkpoint"
+    )
+    arguments.add_launcher(run)  # type: ignore[arg-type]
+    return parser
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**31 - 1}")
+    return value
+
+
+def _train(argv: Sequence[str] | None) -> int:
+    args = make_parser().parse_args(argv)
+    if args.resume and args.overwrite:
+        raise UserError("--resume and --overwrite exclude each other")
+
+    from bdd100k_models import config
+    from bdd100k_models.engine import training
+    from bdd100k_models.engine.ranks import join
+    from bdd100k_models.tasks import task_of
+
+    published = config.read_config(args.config)
+    task = task_of(published)
+    task.register()
+    options = arguments.parse_options(args.cfg_options)
+    cfg = config.load_config(args.config, options=options, data_root=args.data_root)
+    task.bind(cfg)
+    ranks = join(args.launcher, args.device, args.local_rank)
+    try:
+        _pretrained(cfg, args, ranks)
+        settings = _settings(args, cfg, published, ranks)
+        validation = None if args.no_validate else _validation(task, cfg, settings, ranks)
+        training.train(task, cfg, settings, ranks, validation)
+    finally:
+        ranks.leave()
+    return 0
+
+
+def _settings(
+    args: argparse.Namespace, cfg: Config, published: Config, ranks: Ranks
+) -> TrainingOptions:
+    from bdd100k_models import config
+    from bdd100k_models.engine.model import resolve_device
+    from bdd100k_models.engine.training import TrainingOptions, images_per_rank
+
+    device = resolve_device(args.device)
+    if device.type == "cuda" and device.index is None and ranks.size > 1:
+        device = resolve_device(f"cuda:{ranks.local}")
+    default = cfg.get("work_dir") or Path("work_dirs") / Path(cfg.filename).stem
+    return TrainingOptions(
+        work_dir=Path(args.work_dir or default).expanduser().resolve(),
+        data_root=config.data_root(args.data_root),
+        published_images=images_per_rank(published),
+        device=device,
+        seed=args.seed,
+        deterministic=args.deterministic,
+        stop_after=args.limit_steps,
+        workers=args.workers,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        scale_lr=args.auto_scale_lr,
+    )
+
+
+def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
+    """Pretrained files of ``cfg`` become local ones, or nothing; a node's first process looks."""
+    from bdd100k_models import pretrained
+    from bdd100k_models.engine.model import without_pretrained
+
+    if args.no_pretrained:
+        without_pretrained(cfg.model)
+        return
+    problem = None
+    if ranks.local == 0:
+        try:
+            pretrained.localize(cfg.model, report=print)
+        except UserError as error:
+            problem = str(error)
+    ranks.agree(problem)
+    if ranks.local != 0:
+        pretrained.localize(cfg.model, report=lambda text: None)
+
+
+def _validation(task: Task, cfg: Config, settings: TrainingOptions, ranks: Ranks) -> Validation:
+    """Scores on the way, by the task as ``test.py`` sets it up without options."""
+    from bdd100k_models.cli import test
+    from bdd100k_models.engine.inference import LoopOptions
+    from bdd100k_models.engine.validation import Validation
+
+    tested = copy.deepcopy(cfg)
+    task.configure(test.make_parser(task).parse_args([cfg.filename]), tested)
+    data = cfg.data
+    batch = (data.get("val_dataloader") or {}).get("samples_per_gpu", 1)
+    workers = data.get("workers_per_gpu", 2) if settings.workers is None else settings.workers
+    validation = Validation(
+        task=task,
+        cfg=tested,
+        records=task.records(tested),
+        root=settings.data_root,
+        folder=settings.work_dir / "validation",
+        device=settings.device,
+        ranks=ranks,
+        loop=LoopOptions(
+            batch_size=batch, workers=min(workers, max(1, (os.cpu_count() or 1) // ranks.size))
+        ),
+    )
+    validation.check()
+    return validation

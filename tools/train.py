@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+"""Train the model of a config. ``python tools/train.py --help`` shows the options."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bdd100k_models.cli.train import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())
