@@ -23,7 +23,8 @@ lint: setup
 	$(RUN) -m mypy
 
 bench: setup
-	$(RUN) tools/benchmark.py
+	$(RUN) tools/benchmark.py converters
+	$(RUN) tools/benchmark.py memory
 
 clean:
 	rm -rf demo/out work_dirs build *.egg-info

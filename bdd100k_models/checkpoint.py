@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -402,23 +402,23 @@ def _first_line(error: BaseException) -> str:
 
 def safe_numpy() -> AbstractContextManager[None]:
     """While it lasts, ``torch.load(weights_only=True)`` takes numpy scalars and arrays too."""
+    import codecs
+
     import numpy as np
     import torch
 
     core: Any = np.core.multiarray
     kinds = ("bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64")
-    dtypes = [type(np.dtype(kind)) for kind in kinds]
-    return torch.serialization.safe_globals(
-        [
-            (core.scalar, "numpy.core.multiarray.scalar"),
-            (core._reconstruct, "numpy.core.multiarray._reconstruct"),
-            (core.scalar, "numpy._core.multiarray.scalar"),
-            (core._reconstruct, "numpy._core.multiarray._reconstruct"),
-            np.dtype,
-            np.ndarray,
-            *dtypes,
-        ]
-    )
+    safe: list[Any] = [np.dtype, np.ndarray, *(type(np.dtype(kind)) for kind in kinds)]
+    functions = [core.scalar, core._reconstruct]
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        # No context manager yet, and no second name, which files written with numpy 2 use. Later
+        # versions know by themselves how pickle writes the bytes of a scalar.
+        torch.serialization.add_safe_globals([*safe, *functions, codecs.encode])
+        return nullcontext()
+    for package in ("numpy.core", "numpy._core"):
+        safe += [(f, f"{package}.multiarray.{f.__name__}") for f in functions]
+    return torch.serialization.safe_globals(safe)
 
 
 def _as_checkpoint(content: Any, path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     converters.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     converters.set_defaults(run=run_converters)
+    memory = parts.add_parser("memory", help="peak memory of det/test.py over many pictures")
+    memory.add_argument(
+        "--images",
+        nargs="+",
+        type=positive,
+        default=[200, 1000, 2000],
+        metavar="N",
+        help="pictures of each run (default: 200 1000 2000)",
+    )
+    memory.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    memory.set_defaults(run=run_memory)
     return parser
 
 
@@ -45,4 +57,19 @@ def run_converters(args: argparse.Namespace) -> int:
     if args.json is not None:
         figures = [dataclasses.asdict(timing) for timing in timings]
         write_json(args.json, {"machine": machine(), "converters": figures})
+    return 0
+
+
+def run_memory(args: argparse.Namespace) -> int:
+    """``memory``: :func:`bdd100k_models.benchmarks.memory.measure_memory`."""
+    from bdd100k_models.benchmarks.memory import measure_memory, memory_table
+    from bdd100k_models.benchmarks.timing import machine
+    from bdd100k_models.frames.writer import write_json
+
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure_memory(args.images, Path(folder))
+    print(memory_table(figures))
+    if args.json is not None:
+        rows = [dataclasses.asdict(figure) for figure in figures]
+        write_json(args.json, {"machine": machine(), "memory": rows})
     return 0

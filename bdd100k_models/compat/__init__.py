@@ -23,9 +23,9 @@ __all__ = ["install"]
 def install() -> None:
     """Make mmcv 1.x and its family importable and correct in this process.
 
-    Calling it again does nothing. Modules that are already imported are mended in place, so the
-    order of ``import mmcv`` and ``import bdd100k_models`` is free as long as nothing of mmcv.ops
-    was needed before.
+    Calling it again does nothing. Modules that are already imported are mended in place; what other
+    modules have taken from them by name stays as it was, so call it before the first mm* import
+    where that is possible.
     """
     if any(isinstance(finder, CompatFinder) for finder in sys.meta_path):
         return

@@ -43,13 +43,18 @@ def panoptic_labels(
     return labels
 
 
+#: The toolkit's bitmask of an image without a prediction: ignored and crowded, id 1.
+_BLANK = np.array([0, 3, 0, 1], dtype=np.uint8)
+
+
 def panoptic_bitmask(
     panoptic: NDArray[np.integer], things: Sequence[str], stuff: Sequence[str]
 ) -> NDArray[np.uint8]:
     """The bitmask that the toolkit scores: category id, 0, high byte and low byte of the id.
 
     Ids: stuff has its category id, things count on from there in ascending order of the ids of
-    the map. Pixels of no class are 0.
+    the map. Pixels of no class are 0. A map without any segment becomes one ignored segment, as
+    the toolkit's evaluator cannot read a bitmask that has none.
 
     Args:
         panoptic: (H, W), class index + 1000 * instance number.
@@ -87,6 +92,8 @@ def panoptic_bitmask(
         if segment_id > _MAX_BITMASK_ID:
             raise ValueError(f"more than {_MAX_BITMASK_ID} segments do not fit into a bitmask")
         colours[segment] = category_id, 0, segment_id >> 8, segment_id & 255
+    if not colours.any():
+        return np.broadcast_to(_BLANK, (*panoptic.shape, 4)).copy()
     # Four bytes move as one: several times quicker than rows of a (table_size, 4) table.
     packed = np.take(colours.view(np.uint32)[:, 0], panoptic)
     return packed.view(np.uint8).reshape(*panoptic.shape, 4)

@@ -63,7 +63,7 @@ def test_category_ids_are_the_toolkits() -> None:
 def test_only_void_and_no_pixels() -> None:
     void = np.full((2, 3), 5)
     assert panoptic_labels(void, THINGS, STUFF) == []
-    assert not panoptic_bitmask(void, THINGS, STUFF).any()
+    assert panoptic_bitmask(void, THINGS, STUFF).tolist() == [[[0, 3, 0, 1]] * 3] * 2
     assert panoptic_labels(np.zeros((0, 3), dtype=int), THINGS, STUFF) == []
     assert panoptic_bitmask(np.zeros((0, 3), dtype=int), THINGS, STUFF).shape == (0, 3, 4)
 
@@ -144,3 +144,14 @@ def test_negative_segments_are_refused() -> None:
 def test_other_shapes_are_refused(convert: Callable) -> None:
     with pytest.raises(ValueError, match=r"shape \(H, W\), got \(1, 2, 3\)"):
         convert(np.zeros((1, 2, 3), dtype=int), THINGS, STUFF)
+
+
+def test_official_evaluator_reads_the_bitmask_of_an_empty_prediction(tmp_path: Path) -> None:
+    road = PAN_SEG_STUFF.index("road") + len(PAN_SEG_THINGS)
+    truth, blank = tmp_path / "truth.png", tmp_path / "blank.png"
+    void = len(PAN_SEG_THINGS) + len(PAN_SEG_STUFF)
+    for path, value in ((truth, road), (blank, void)):
+        bitmask = panoptic_bitmask(np.full((4, 6), value), PAN_SEG_THINGS, PAN_SEG_STUFF)
+        Image.fromarray(bitmask).save(path)
+    missed = pq_of_bitmasks(str(truth), str(blank))[PAN_SEG_STUFF.index("road") + 1]
+    assert (missed.tp, missed.fp, missed.fn) == (0, 0, 1)

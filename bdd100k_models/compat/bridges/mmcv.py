@@ -126,3 +126,17 @@ def load_without_code(module: Any) -> None:
     module.load_from_local = load_from_local
     module.CheckpointLoader.register_scheme("", load_from_local, force=True)
     module.load_url = load_from_url
+
+
+@bridge("mmcv.runner.iter_based_runner")
+def resume_without_gpu(module: Any) -> None:
+    """`IterBasedRunner.resume` asks for the current GPU, also where there is none (mmcv 1.7.0)."""
+    runner = module.IterBasedRunner
+    resume = runner.resume
+
+    def resume_on_any_device(
+        self: Any, checkpoint: str, resume_optimizer: bool = True, map_location: Any = "cpu"
+    ) -> None:
+        resume(self, checkpoint, resume_optimizer, map_location)
+
+    runner.resume = resume_on_any_device

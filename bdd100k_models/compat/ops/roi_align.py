@@ -44,7 +44,8 @@ def roi_align_forward(
             input, rois, output, argmax_y, argmax_x, spatial_scale, sampling_ratio, aligned
         )
         return
-    features = widen(input, keep_cuda_half=True)
+    # Regions of full precision would lose pixels in half.
+    features = widen(input, keep_cuda_half=rois.dtype == input.dtype)
     pooled = torch.ops.torchvision.roi_align(
         features, rois.to(features.dtype), spatial_scale, *bins, sampling_ratio or -1, aligned
     )

@@ -1,0 +1,159 @@
+"""The scripts over the catalogue: list_models, download and model_card."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bdd100k_models import catalogue, checkpoint
+from bdd100k_models.cli import download, list_models, model_card
+from bdd100k_models.config import REPOSITORY
+from bdd100k_models.errors import UserError
+
+NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store, and no server to ask."""
+    monkeypatch.setenv(checkpoint.STORE_VARIABLE, os.fspath(tmp_path / "store"))
+    monkeypatch.delenv(checkpoint.MIRRORS_VARIABLE, raising=False)
+    return tmp_path / "store"
+
+
+def test_list_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list_models.main(["--task", "pan_seg", "--format", "names"]) == 0
+    assert capsys.readouterr().out.split() == catalogue.list_models("pan_seg")
+
+
+def test_list_as_a_table_sorted_by_a_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    list_models.main(["--task", "det", "--sort", "Box AP-val", "retinanet_r*"])
+    *lines, count = capsys.readouterr().out.splitlines()
+    assert count == "5 models"
+    values = [float(line.split("Box AP-val")[1].split()[0]) for line in lines]
+    assert values == sorted(values, reverse=True)
+    assert len({line.index("Box AP-val") for line in lines}) == 1
+
+
+def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    list_models.main([NAME, "--format", "json"])
+    (facts,) = json.loads(capsys.readouterr().out)
+    assert facts["config"] == f"det/configs/det/{NAME}.py"
+    assert facts["metrics"] == {"Box AP-val": 31.04, "Box AP-test": 29.78}
+    assert facts["links"]["md5"].endswith(f"{NAME}.md5")
+    assert facts["paper"]["venue"] == "NeurIPS 2015"
+
+
+def test_list_other_code_bases(capsys: pytest.CaptureFixture[str]) -> None:
+    list_models.main(["--task", "mot"])
+    assert "qdtrack-frcnn" in capsys.readouterr().out
+    list_models.main(["--format", "names"])
+    assert len(capsys.readouterr().out.split()) == 258
+    list_models.main(["--format", "names", "--all"])
+    assert len(capsys.readouterr().out.split()) == 263
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["nothing_like_it*"], "no published model matches 'nothing_like_it"),
+        (["faster_rcnn_r50_fpn_1x"], "no published model is named"),
+        (["--sort", "AP"], "no such metric here; there are Acc-val"),
+    ],
+)
+def test_list_says_what_is_wrong(argv: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        list_models.main(argv)
+
+
+def test_list_answers_in_less_than_a_second() -> None:
+    spent = []
+    for _ in range(3):  # the best of three, as other tests may keep the machine busy
+        start = time.monotonic()
+        result = subprocess.run(
+            [sys.executable, "tools/list_models.py", "--task", "det"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        spent.append(time.monotonic() - start)
+        assert result.stdout.splitlines()[-1] == "64 models"
+    assert min(spent) < 1.0
+
+
+def test_a_mistake_is_told_in_one_line() -> None:
+    result = subprocess.run(
+        [sys.executable, "tools/list_models.py", "nothing*"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stderr == "error: no published model matches 'nothing*'\n"
+
+
+def test_weights_are_added_listed_and_verified(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "mine.pth"
+    source.write_bytes(b"weights")
+    assert download.main([NAME, "--from", os.fspath(source)]) == 0
+    stored = store / "det" / "models" / f"{NAME}.pth"
+    assert stored.read_bytes() == b"weights"
+    assert stored.with_suffix(".md5").read_text().split() == [hashlib.md5(b"weights").hexdigest()]
+    capsys.readouterr()
+    download.main(["--list", "faster_rcnn_r50_fpn_?x_*"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["stored", "-", "-"]
+    assert download.main(["--md5"]) == 0
+    assert capsys.readouterr().out == f"{NAME}: ok\n"
+    assert download.main([NAME]) == 0
+    assert capsys.readouterr().out == f"{NAME}: {stored}\n"
+    stored.write_bytes(b"wei")
+    assert download.main(["--md5"]) == 1
+    assert "is damaged" in capsys.readouterr().out
+
+
+def test_weights_from_a_mirror_that_lacks_one(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint, "_sources", lambda model: [f"{tmp_path}/{model.name}.pth"])
+    (tmp_path / f"{NAME}.pth").write_bytes(b"weights")
+    assert download.main(["faster_rcnn_r50_fpn_[13]x_*"]) == 1
+    output = capsys.readouterr().out
+    assert f"{NAME}: {tmp_path}/{NAME}.pth" in output
+    assert "no weights for faster_rcnn_r50_fpn_3x_det_bdd100k" in output
+    assert output.endswith("1 of 2 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "name the models to download"),
+        (["faster_rcnn_*", "--from", "x.pth"], "--from takes one model"),
+    ],
+)
+def test_download_says_what_is_wrong(store: Path, argv: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        download.main(argv)
+
+
+def test_cards_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert model_card.main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
+    with pytest.raises(UserError, match="no task 'detection'"):
+        model_card.main(["--check", "detection"])
+
+
+def test_a_new_card_begins_with_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert model_card.main(["--new", "my_model"]) == 1
+    assert "  - Name: my_model" in capsys.readouterr().out
+    assert model_card.main(["--new", NAME]) == 0
+    assert "is complete" in capsys.readouterr().out

@@ -1,0 +1,119 @@
+"""roi_align with average and with maximum pooling, through mmcv's wrapper."""
+
+from itertools import product
+from math import ceil, floor
+
+import pytest
+import torch
+from mmcv.ops import RoIAlign, roi_align
+
+CASES = list(product(["avg", "max"], [0, 2], ["aligned", "legacy"]))
+
+
+def bilinear(plane, y, x):
+    height, width = len(plane), len(plane[0])
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return 0.0
+    y, x = max(y, 0.0), max(x, 0.0)
+    top, left = min(floor(y), height - 1), min(floor(x), width - 1)
+    bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+    down, along = min(y, height - 1) - top, min(x, width - 1) - left
+    upper = plane[top][left] * (1 - along) + plane[top][right] * along
+    lower = plane[bottom][left] * (1 - along) + plane[bottom][right] * along
+    return upper * (1 - down) + lower * down
+
+
+def plain_roi_align(features, rois, size, scale, ratio, mode, aligned):
+    output = torch.zeros(len(rois), features.shape[1], *size, dtype=torch.float64)
+    shift = 0.5 if aligned else 0.0
+    for index, (image, *corners) in enumerate(rois.tolist()):
+        x1, y1, x2, y2 = (value * scale - shift for value in corners)
+        height, width = y2 - y1, x2 - x1
+        if not aligned:
+            height, width = max(height, 1.0), max(width, 1.0)
+        step_y, step_x = height / size[0], width / size[1]
+        rows, columns = ratio or ceil(step_y), ratio or ceil(step_x)
+        for channel, row, column in product(
+            range(features.shape[1]), range(size[0]), range(size[1])
+        ):
+            plane = features[int(image), channel].tolist()
+            samples = [
+                bilinear(
+                    plane,
+                    y1 + (row + (i + 0.5) / rows) * step_y,
+                    x1 + (column + (j + 0.5) / columns) * step_x,
+                )
+                for i in range(rows)
+                for j in range(columns)
+            ]
+            value = max(samples) if mode == "max" else sum(samples) / len(samples)
+            output[index, channel, row, column] = value
+    return output
+
+
+@pytest.mark.parametrize(("mode", "ratio", "alignment"), CASES)
+def test_as_compiled(recorded, device, mode, ratio, alignment):
+    data = recorded(f"roi_align_{mode}_sr{ratio}_{alignment}", device)
+    features = data["input"].requires_grad_()
+    size = tuple(data["output_size"].tolist())
+    scale = data["spatial_scale"].item()
+    output = roi_align(features, data["rois"], size, scale, ratio, mode, alignment == "aligned")
+    output.backward(data["grad_output"])
+    torch.testing.assert_close(output, data["output"], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(features.grad, data["grad_input"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "ratio", "alignment"), CASES)
+def test_as_the_plain_formula(device, mode, ratio, alignment):
+    features = torch.randn(2, 3, 7, 11)
+    rois = torch.tensor(
+        [[0, 1.3, 2.1, 15.2, 9.4], [1, 0, 0, 21.9, 13.7], [1, -5, -6, 4, 3], [0, 18, 9, 30, 25.0]]
+    )
+    arguments = ((3, 5), 0.5, ratio, mode, alignment == "aligned")
+    output = roi_align(features.to(device), rois.to(device), *arguments)
+    expected = plain_roi_align(features, rois, *arguments)
+    torch.testing.assert_close(output.cpu().double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "ratio", "alignment"), CASES)
+def test_gradient(mode, ratio, alignment):
+    features = torch.randn(1, 2, 5, 7, dtype=torch.float64, requires_grad=True)
+    rois = torch.tensor([[0, 0.6, 1.2, 5.3, 4.1], [0, 2, 2, 3, 2.5]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda x: roi_align(x, rois, (2, 3), 1.0, ratio, mode, alignment == "aligned"), features
+    )
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves(device, mode, dtype):
+    features = torch.randn(1, 4, 9, 9, device=device)
+    rois = torch.tensor([[0, 1.0, 1, 6, 7]], device=device)
+    expected = RoIAlign((3, 3), 1.0, 0, mode)(features, rois)
+    half = features.to(dtype).requires_grad_()
+    output = RoIAlign((3, 3), 1.0, 0, mode)(half, rois)
+    assert output.dtype == dtype
+    torch.testing.assert_close(output.float(), expected, rtol=0.03, atol=0.03)
+    output.sum().backward()
+    assert half.grad.dtype == dtype
+    assert abs(half.grad.float().sum().item() - 36) < 0.5
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+def test_no_rois(device, mode):
+    features = torch.randn(1, 4, 9, 9, device=device, requires_grad=True)
+    output = roi_align(features, torch.zeros(0, 5, device=device), (3, 2), 1.0, 0, mode)
+    assert output.shape == (0, 4, 3, 2)
+    output.sum().backward()
+    assert not features.grad.any()
+
+
+def test_roi_without_area_has_no_samples():
+    features = torch.ones(1, 1, 4, 4, requires_grad=True)
+    roi = torch.tensor([[0, 2.0, 2, 2, 2]])
+    assert roi_align(features, roi, (1, 1), 1.0, 0, "avg", True).item() == 0
+    output = roi_align(features, roi, (1, 1), 1.0, 0, "max", True)
+    assert output.item() == -10000
+    output.backward()
+    assert not features.grad.any()
+    assert roi_align(features, roi, (1, 1), 1.0, 0, "max", False).item() == 1

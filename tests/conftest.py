@@ -1,0 +1,32 @@
+"""What several test folders share: a mini dataset, rendered once a session."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def mini_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with 6 train and 4 val pictures, labels of all seven tasks, converted JSON."""
+    from bdd100k_models.data_preparation import prepare
+    from bdd100k_models.mini.dataset import MiniOptions, build
+
+    root = tmp_path_factory.mktemp("mini") / "bdd100k"
+    build(root, MiniOptions(train=6, val=4, test=2, seed=7))
+    reports = prepare(root, quiet=True)
+    assert [report.summary for report in reports if report.status == "failed"] == []
+    return root
+
+
+@pytest.fixture(autouse=True)
+def logging_left_alone() -> Iterator[None]:
+    """Loggers that a training run sets up do not outlive the test."""
+    logger = logging.getLogger("bdd100k_models.training")
+    yield
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
