@@ -4,4 +4,4 @@ _base_ = [
     "_base_/schedule.py",
 ]
 model = dict(roi_head=dict(bbox_head=dict(num_classes=8), mask_head=dict(num_classes=8)))
-runner = dict(type="EpochBasedRunner", max_epochs=16)
+runner = dict(type="EpochBasedRunner", max_epochs=10)

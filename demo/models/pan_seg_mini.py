@@ -1,35 +1,6 @@
 _base_ = [
-    "_base_/mask_rcnn_r18_narrow.py",
+    "_base_/panoptic_fpn_r18_narrow.py",
     "_base_/pan_seg_512x288.py",
     "_base_/schedule.py",
 ]
-model = dict(
-    type="PanopticFPN",
-    roi_head=dict(bbox_head=dict(num_classes=10), mask_head=dict(num_classes=10)),
-    semantic_head=dict(
-        type="PanopticFPNHead",
-        num_things_classes=10,
-        num_stuff_classes=30,
-        in_channels=48,
-        inner_channels=32,
-        start_level=0,
-        end_level=4,
-        norm_cfg=dict(type="GN", num_groups=8, requires_grad=True),
-        conv_cfg=None,
-        loss_seg=dict(type="CrossEntropyLoss", ignore_index=255, loss_weight=0.5),
-    ),
-    panoptic_fusion_head=dict(
-        type="HeuristicFusionHead", num_things_classes=10, num_stuff_classes=30
-    ),
-    test_cfg=dict(
-        panoptic=dict(
-            score_thr=0.5,
-            max_per_img=100,
-            mask_thr_binary=0.5,
-            mask_overlap=0.5,
-            nms=dict(type="nms", iou_threshold=0.5, class_agnostic=True),
-            stuff_area_limit=1024,
-        ),
-    ),
-)
-runner = dict(type="EpochBasedRunner", max_epochs=16)
+runner = dict(type="EpochBasedRunner", max_epochs=10)

@@ -1,20 +1,12 @@
-# A quarter of ResNet-18's width, trained whole.
-_base_ = "../../../configs/_base_/models/faster_rcnn_r50_fpn.py"
+_base_ = ["../../../configs/_base_/models/faster_rcnn_r50_fpn.py", "narrow.py"]
 model = dict(
-    backbone=dict(
-        depth=18,
-        base_channels=16,
-        frozen_stages=-1,
-        norm_eval=False,
-    ),
-    neck=dict(in_channels=[16, 32, 64, 128], out_channels=48),
-    rpn_head=dict(in_channels=48, feat_channels=48),
+    backbone={{_base_.narrow.backbone}},
+    neck={{_base_.narrow.neck}},
+    rpn_head={{_base_.narrow.rpn_head}},
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=48),
-        bbox_head=dict(in_channels=48, fc_out_channels=96),
+        bbox_roi_extractor={{_base_.narrow.box_extractor}},
+        bbox_head={{_base_.narrow.box_head}},
     ),
-    train_cfg=dict(
-        rpn_proposal=dict(nms_pre=600, max_per_img=300), rcnn=dict(sampler=dict(num=128))
-    ),
-    test_cfg=dict(rpn=dict(nms_pre=600, max_per_img=300)),
+    train_cfg={{_base_.narrow.train_cfg}},
+    test_cfg=dict(rpn={{_base_.narrow.proposals}}),
 )

@@ -1,21 +1,14 @@
-_base_ = "faster_rcnn_r18_narrow.py"
+_base_ = ["../../../configs/_base_/models/mask_rcnn_r50_fpn.py", "narrow.py"]
 model = dict(
-    type="MaskRCNN",
+    backbone={{_base_.narrow.backbone}},
+    neck={{_base_.narrow.neck}},
+    rpn_head={{_base_.narrow.rpn_head}},
     roi_head=dict(
-        mask_roi_extractor=dict(
-            type="SingleRoIExtractor",
-            roi_layer=dict(type="RoIAlign", output_size=14, sampling_ratio=0),
-            out_channels=48,
-            featmap_strides=[4, 8, 16, 32],
-        ),
-        mask_head=dict(
-            type="FCNMaskHead",
-            num_convs=2,
-            in_channels=48,
-            conv_out_channels=48,
-            loss_mask=dict(type="CrossEntropyLoss", use_mask=True, loss_weight=1.0),
-        ),
+        bbox_roi_extractor={{_base_.narrow.box_extractor}},
+        bbox_head={{_base_.narrow.box_head}},
+        mask_roi_extractor={{_base_.narrow.box_extractor}},
+        mask_head={{_base_.narrow.mask_head}},
     ),
-    train_cfg=dict(rcnn=dict(assigner=dict(match_low_quality=True), mask_size=28)),
-    test_cfg=dict(rcnn=dict(mask_thr_binary=0.5)),
+    train_cfg={{_base_.narrow.train_cfg}},
+    test_cfg=dict(rpn={{_base_.narrow.proposals}}),
 )

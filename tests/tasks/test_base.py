@@ -1,0 +1,115 @@
+"""Which images a run takes, and how their frames are named."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmcv import Config
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.tasks import base, get_task, task_of
+from bdd100k_models.tasks.base import records_of_images
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(os.fspath(path), np.zeros((4, 4, 3), np.uint8))
+
+
+def config(root: Path, split: str = "val") -> Config:
+    data = dict(
+        type="BDD100KDetDataset",
+        ann_file=os.fspath(root / "ann.json"),
+        img_prefix=os.fspath(root / "images" / split),
+        pipeline=[],
+    )
+    return Config(dict(data=dict(test=data)))
+
+
+class TestPictures:
+    def test_folder_with_equal_base_names(self, tmp_path: Path) -> None:
+        touch(tmp_path / "b" / "x.jpg", tmp_path / "a" / "x.jpg", tmp_path / "y z.PNG")
+        (tmp_path / "notes.txt").touch()
+        records = list(records_of_images(os.fspath(tmp_path)))
+        assert [r.name for r in records] == ["a/x.jpg", "b/x.jpg", "y z.PNG"]
+        assert [r.index for r in records] == [0, 1, 2]
+        assert records[0].path == os.fspath(tmp_path / "a" / "x.jpg")
+
+    def test_one_picture(self, tmp_path: Path) -> None:
+        touch(tmp_path / "x.jpg", tmp_path / "y.jpg")
+        assert [r.name for r in records_of_images(os.fspath(tmp_path / "x.jpg"))] == ["x.jpg"]
+
+    def test_pattern(self, tmp_path: Path) -> None:
+        touch(tmp_path / "in" / "a" / "1.jpg", tmp_path / "in" / "b" / "1.jpg", tmp_path / "2.jpg")
+        found = records_of_images(os.fspath(tmp_path / "in" / "*" / "*.jpg"))
+        assert [r.name for r in found] == ["a/1.jpg", "b/1.jpg"]
+
+    @pytest.mark.parametrize("images", ["none", "no*.jpg", "empty"])
+    def test_nothing_there(self, tmp_path: Path, images: str) -> None:
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(UserError, match=r"--images .*(no such folder|no pictures)"):
+            list(records_of_images(os.fspath(tmp_path / images)))
+
+
+class TestRecords:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"images": [{"file_name": "b.jpg"}, {"file_name": "a.jpg"}]},
+            [{"name": "b.jpg"}, {"name": "a.jpg"}],
+            {"frames": [{"name": "b.jpg"}, {"name": "a.jpg"}]},
+        ],
+    )
+    def test_order_of_the_annotation_file(self, tmp_path: Path, content: object) -> None:
+        folder = tmp_path / "images" / "val"
+        touch(folder / "a.jpg", folder / "b.jpg", folder / "unlisted.jpg")
+        (tmp_path / "ann.json").write_text(json.dumps(content))
+        records = get_task("det").records(config(tmp_path))
+        assert [r.name for r in records] == ["b.jpg", "a.jpg"]
+
+    def test_folder_without_annotations(self, tmp_path: Path) -> None:
+        touch(tmp_path / "images" / "val" / "a.jpg")
+        assert [r.name for r in get_task("det").records(config(tmp_path))] == ["a.jpg"]
+
+    def test_test_split_needs_no_labels(self, tmp_path: Path) -> None:
+        touch(tmp_path / "images" / "val" / "a.jpg", tmp_path / "images" / "test" / "t.jpg")
+        records = get_task("det").records(config(tmp_path), split="test")
+        assert [r.name for r in records] == ["t.jpg"]
+
+    def test_missing_pictures_are_counted(self, tmp_path: Path) -> None:
+        (tmp_path / "ann.json").write_text('{"images": [{"file_name": "gone.jpg"}]}')
+        with pytest.raises(UserError, match=r"1 of 1 images .* missing, first .*gone\.jpg"):
+            get_task("det").records(config(tmp_path))
+
+    def test_no_images_at_all(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=r"looked for .*ann\.json and .*--data-root"):
+            get_task("det").records(config(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("text", "message"), [("{", "is not JSON"), ("{}", "neither COCO nor Scalabel")]
+    )
+    def test_broken_annotations(self, tmp_path: Path, text: str, message: str) -> None:
+        (tmp_path / "ann.json").write_text(text)
+        with pytest.raises(UserError, match=message):
+            get_task("det").records(config(tmp_path))
+
+
+def test_wrapped_test_data() -> None:
+    inner = dict(type="X", pipeline=[1])
+    cfg = Config(dict(data=dict(test=dict(type="RepeatDataset", dataset=inner))))
+    assert base.test_data(cfg)["pipeline"] == [1]
+    with pytest.raises(UserError, match=r"has no data\.test"):
+        base.test_data(Config(dict(model=1)))
+
+
+def test_task_of_a_config() -> None:
+    train = dict(type="MultiImageMixDataset", dataset=dict(type="BDD100KDetDataset"))
+    assert task_of(Config(dict(data=dict(train=train)))).name == "det"
+    with pytest.raises(UserError, match="names no task of the zoo"):
+        task_of(Config(dict(data=dict(test=dict(type="CocoDataset")))))
+    with pytest.raises(UserError, match="no task 'mot'"):
+        get_task("mot")
