@@ -50,6 +50,7 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
     run.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto")
     run.add_argument("--fuse-conv-bn", action="store_true", help="fold batch norm into convolution")
+    run.add_argument("--compile", action="store_true", help="torch.compile the backbone")
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     run.add_argument("--overwrite", action="store_true", help="drop an interrupted run's results")
     run.add_argument(
@@ -114,6 +115,7 @@ def _predict_and_score(
 
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine import inference
+    from bdd100k_models.engine.compilation import compile_backbone
     from bdd100k_models.engine.model import build_model, resolve_device
     from bdd100k_models.engine.precision import apply_precision
     from bdd100k_models.engine.ranks import check_shared
@@ -142,6 +144,8 @@ def _predict_and_score(
         from mmcv.cnn import fuse_conv_bn
 
         model = fuse_conv_bn(model)
+    if args.compile:
+        compile_backbone(model, device)
     inference.prepare_shards(places, identity, ranks, resume=args.resume, overwrite=args.overwrite)
     files = inference.run(
         task,

@@ -1,0 +1,35 @@
+"""``--compile``: a model's backbone through torch.compile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def compile_backbone(model: nn.Module, device: torch.device) -> None:
+    """Compile ``model.backbone`` in place; its first image of each size then takes longer.
+
+    The backbone is where the time goes and has no control flow that depends on the picture;
+    necks and heads of the OpenMMLab packages do, and stay as they are.
+
+    Raises:
+        UserError: the model has no backbone, or the CPU code that torch generates would find no
+            C++ compiler.
+    """
+    backbone = getattr(model, "backbone", None)
+    if backbone is None:
+        raise UserError("--compile: this model has no backbone to compile")
+    compiler = os.environ.get("CXX", "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        raise UserError(
+            f"--compile needs a C++ compiler on a CPU, and there is no {compiler}; "
+            "install one, or leave --compile out"
+        )
+    backbone.compile()
