@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/mask_rcnn_r50_fpn_dconv.py",
+    "../_base_/datasets/bdd100k_ins_seg.py",
+    "../../../configs/_base_/schedules/schedule_1x.py",
+    "../../../configs/_base_/default_runtime.py",
+]

@@ -1,0 +1,6 @@
+_base_ = [
+    "../_base_/models/panoptic_fpn_r50_fpn.py",
+    "../_base_/datasets/bdd100k_pan_seg.py",
+    "../../../configs/_base_/schedules/schedule_1x.py",
+    "../../../configs/_base_/default_runtime.py",
+]
