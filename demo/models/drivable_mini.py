@@ -11,5 +11,5 @@ data = dict(
     val=dict(pipeline={{_base_.test_pipeline}}),
     test=dict(pipeline={{_base_.test_pipeline}}),
 )
-runner = dict(type="EpochBasedRunner", max_epochs=8)
-evaluation = dict(interval=4, metric="mIoU")
+runner = dict(type="EpochBasedRunner", max_epochs=6)
+evaluation = dict(interval=3, metric="mIoU")

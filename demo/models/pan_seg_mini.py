@@ -3,4 +3,4 @@ _base_ = [
     "_base_/pan_seg_512x288.py",
     "_base_/schedule.py",
 ]
-runner = dict(type="EpochBasedRunner", max_epochs=10)
+runner = dict(type="EpochBasedRunner", max_epochs=6)

@@ -9,5 +9,5 @@ model = dict(
     keypoint_head=dict(in_channels=128, num_deconv_filters=(48, 48, 48)),
 )
 data = dict(samples_per_gpu=16, workers_per_gpu=1)
-runner = dict(type="EpochBasedRunner", max_epochs=20)
+runner = dict(type="EpochBasedRunner", max_epochs=12)
 evaluation = dict(interval=10, metric="mAP")

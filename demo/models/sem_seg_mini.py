@@ -11,5 +11,5 @@ data = dict(
     val=dict(pipeline={{_base_.test_pipeline}}),
     test=dict(pipeline={{_base_.test_pipeline}}),
 )
-runner = dict(type="EpochBasedRunner", max_epochs=12)
-evaluation = dict(interval=6, metric="mIoU")
+runner = dict(type="EpochBasedRunner", max_epochs=14)
+evaluation = dict(interval=7, metric="mIoU")

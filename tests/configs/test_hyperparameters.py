@@ -20,13 +20,17 @@ SPLITS = {"train": "train", "val": "val", "test": "val"}
 
 #: Names that a config builds its values from; nothing reads them, the reference leaves them out.
 VARIABLES = {
+    "cascade",
     "channel_cfg",
+    "convnext_t",
     "crop_size",
     "data_root",
     "dataset_type",
-    "img_norm_cfg",
+    "hrnet",
+    "min_values",
     "norm_cfg",
     "pipeline_steps",
+    "swin_t",
     "test_pipeline",
     "train_pipeline",
     "val_pipeline",

@@ -1,17 +1,21 @@
-_base_ = ["../../../det/configs/_base_/datasets/bdd100k_det.py", "pipeline_512x288.py"]
+_base_ = ["../../../det/configs/_base_/datasets/bdd100k.py", "pipeline_512x288.py"]
 train_pipeline = [
-    {{_base_.steps.load}},
-    dict(type="LoadAnnotations", with_bbox=True),
-    {{_base_.steps.resize}},
-    {{_base_.steps.flip}},
-    {{_base_.steps.normalize}},
-    {{_base_.steps.pad}},
-    {{_base_.steps.bundle}},
-    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels"]),
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.load_boxes}},
+    {{_base_.pipeline_steps.resize}},
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize}},
+    {{_base_.pipeline_steps.pad}},
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_boxes}},
+]
+test_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.test}},
 ]
 data = dict(
     workers_per_gpu=1,
     train=dict(pipeline=train_pipeline),
-    val=dict(pipeline={{_base_.small_test_pipeline}}),
-    test=dict(pipeline={{_base_.small_test_pipeline}}),
+    val=dict(pipeline=test_pipeline),
+    test=dict(pipeline=test_pipeline),
 )

@@ -1,12 +1,2 @@
 _base_ = ["../../../configs/_base_/models/faster_rcnn_r50_fpn.py", "narrow.py"]
-model = dict(
-    backbone={{_base_.narrow.backbone}},
-    neck={{_base_.narrow.neck}},
-    rpn_head={{_base_.narrow.rpn_head}},
-    roi_head=dict(
-        bbox_roi_extractor={{_base_.narrow.box_extractor}},
-        bbox_head={{_base_.narrow.box_head}},
-    ),
-    train_cfg={{_base_.narrow.train_cfg}},
-    test_cfg=dict(rpn={{_base_.narrow.proposals}}),
-)
+model = {{_base_.narrow}}

@@ -1,18 +1,22 @@
-_base_ = ["../../../ins_seg/configs/_base_/datasets/bdd100k_ins_seg.py", "pipeline_512x288.py"]
+_base_ = ["../../../ins_seg/configs/_base_/datasets/bdd100k.py", "pipeline_512x288.py"]
 train_pipeline = [
-    {{_base_.steps.load}},
-    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-    {{_base_.steps.resize}},
-    {{_base_.steps.flip}},
-    {{_base_.steps.normalize}},
-    {{_base_.steps.pad}},
-    {{_base_.steps.bundle}},
-    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels", "gt_masks"]),
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.load_masks}},
+    {{_base_.pipeline_steps.resize}},
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize}},
+    {{_base_.pipeline_steps.pad}},
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_masks}},
+]
+test_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.test}},
 ]
 data = dict(
     samples_per_gpu=4,
     workers_per_gpu=1,
     train=dict(pipeline=train_pipeline),
-    val=dict(pipeline={{_base_.small_test_pipeline}}),
-    test=dict(pipeline={{_base_.small_test_pipeline}}),
+    val=dict(pipeline=test_pipeline),
+    test=dict(pipeline=test_pipeline),
 )

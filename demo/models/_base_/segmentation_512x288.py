@@ -1,28 +1,23 @@
 # Four tenths of the size of the pictures, in crops of 256x384 (height x width).
-__norm = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+_base_ = "../../../configs/_base_/datasets/segmentation_steps.py"
+crop_size = (256, 384)
 train_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
-    dict(type="LoadAnnotations"),
+    {{_base_.pipeline_steps.load_float32}},
+    {{_base_.pipeline_steps.load_classes}},
     dict(type="Resize", img_scale=(512, 288), ratio_range=(0.8, 1.4)),
-    dict(type="RandomCrop", crop_size=(256, 384), cat_max_ratio=0.75),
-    dict(type="RandomFlip", prob=0.5),
-    dict(type="Normalize", **__norm),
-    dict(type="Pad", size=(256, 384), pad_val=0, seg_pad_val=255),
-    dict(type="DefaultFormatBundle"),
-    dict(type="Collect", keys=["img", "gt_semantic_seg"]),
+    dict(type="RandomCrop", crop_size=crop_size, cat_max_ratio=0.75),
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize}},
+    dict(type="Pad", size=crop_size, pad_val=0, seg_pad_val=255),
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_classes}},
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
+    {{_base_.pipeline_steps.load_float32}},
     dict(
         type="MultiScaleFlipAug",
         img_scale=(512, 288),
         flip=False,
-        transforms=[
-            dict(type="Resize", keep_ratio=True),
-            dict(type="RandomFlip"),
-            dict(type="Normalize", **__norm),
-            dict(type="ImageToTensor", keys=["img"]),
-            dict(type="Collect", keys=["img"]),
-        ],
+        transforms={{_base_.pipeline_steps.test_transforms}},
     ),
 ]

@@ -1,18 +1,17 @@
-# For backbones that were pretrained in Caffe: BGR, no division by a standard deviation.
+# For backbones that were pretrained in Caffe, which learnt on other colours.
 _base_ = "bdd100k_det.py"
-img_norm_cfg = dict(mean=[102.9801, 115.9465, 122.7717], std=[1.0, 1.0, 1.0], to_rgb=False)
 train_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="Resize", img_scale=(1280, 720), keep_ratio=True),
-    dict(type="RandomFlip", flip_ratio=0.5),
-    dict(type="Normalize", **img_norm_cfg),
-    dict(type="Pad", size_divisor=32),
-    dict(type="DefaultFormatBundle"),
-    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels"]),
+    {{_base_.pipeline_steps.load_float32}},
+    {{_base_.pipeline_steps.load_boxes}},
+    {{_base_.pipeline_steps.resize}},
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize_caffe}},
+    {{_base_.pipeline_steps.pad}},
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_boxes}},
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
+    {{_base_.pipeline_steps.load_float32}},
     dict(
         type="MultiScaleFlipAug",
         img_scale=(1280, 720),
@@ -20,10 +19,10 @@ test_pipeline = [
         transforms=[
             dict(type="Resize", keep_ratio=True),
             dict(type="RandomFlip"),
-            dict(type="Normalize", **img_norm_cfg),
-            dict(type="Pad", size_divisor=32),
-            dict(type="ImageToTensor", keys=["img"]),
-            dict(type="Collect", keys=["img"]),
+            {{_base_.pipeline_steps.normalize_caffe}},
+            {{_base_.pipeline_steps.pad}},
+            {{_base_.pipeline_steps.tensor}},
+            {{_base_.pipeline_steps.collect_image}},
         ],
     ),
 ]

@@ -1,58 +1,24 @@
-_base_ = "faster_rcnn_r50_fpn.py"
+_base_ = ["faster_rcnn_r50_fpn.py", "cascade.py"]
 model = dict(
     type="CascadeRCNN",
-    rpn_head=dict(loss_bbox=dict(type="SmoothL1Loss", beta=1.0 / 9.0)),
+    rpn_head={{_base_.cascade.rpn_head}},
     roi_head=dict(
         type="CascadeRoIHead",
         num_stages=3,
-        stage_loss_weights=[1, 0.5, 0.25],
+        stage_loss_weights={{_base_.cascade.loss_weights}},
         bbox_head=[
-            dict(
-                type="Shared2FCBBoxHead",
-                in_channels=256,
-                fc_out_channels=1024,
-                roi_feat_size=7,
-                num_classes=10,
-                bbox_coder=dict(
-                    type="DeltaXYWHBBoxCoder",
-                    target_means=[0.0, 0.0, 0.0, 0.0],
-                    target_stds=stds,
-                ),
-                reg_class_agnostic=True,
-                loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
-                loss_bbox=dict(type="SmoothL1Loss", beta=1.0, loss_weight=1.0),
-            )
-            for stds in (
-                [0.1, 0.1, 0.2, 0.2],
-                [0.05, 0.05, 0.1, 0.1],
-                [0.033, 0.033, 0.067, 0.067],
-            )
+            {{_base_.cascade.first.head}},
+            {{_base_.cascade.second.head}},
+            {{_base_.cascade.third.head}},
         ],
     ),
     train_cfg=dict(
-        rpn=dict(allowed_border=0),
-        rpn_proposal=dict(max_per_img=2000),
+        rpn={{_base_.cascade.rpn}},
+        rpn_proposal={{_base_.cascade.rpn_proposal}},
         rcnn=[
-            dict(
-                assigner=dict(
-                    type="MaxIoUAssigner",
-                    pos_iou_thr=iou,
-                    neg_iou_thr=iou,
-                    min_pos_iou=iou,
-                    match_low_quality=False,
-                    ignore_iof_thr=-1,
-                ),
-                sampler=dict(
-                    type="RandomSampler",
-                    num=512,
-                    pos_fraction=0.25,
-                    neg_pos_ub=-1,
-                    add_gt_as_proposals=True,
-                ),
-                pos_weight=-1,
-                debug=False,
-            )
-            for iou in (0.5, 0.6, 0.7)
+            {{_base_.cascade.first.rcnn}},
+            {{_base_.cascade.second.rcnn}},
+            {{_base_.cascade.third.rcnn}},
         ],
     ),
 )

@@ -1,38 +1,9 @@
-_base_ = "faster_rcnn_r50_fpn.py"
+_base_ = ["faster_rcnn_r50_fpn.py", "../../../../configs/_base_/models/hrnet_w18.py"]
 model = dict(
     backbone=dict(
         _delete_=True,
         type="HRNet",
-        extra=dict(
-            stage1=dict(
-                block="BOTTLENECK",
-                num_modules=1,
-                num_branches=1,
-                num_blocks=(4,),
-                num_channels=(64,),
-            ),
-            stage2=dict(
-                block="BASIC",
-                num_modules=1,
-                num_branches=2,
-                num_blocks=(4, 4),
-                num_channels=(18, 36),
-            ),
-            stage3=dict(
-                block="BASIC",
-                num_modules=4,
-                num_branches=3,
-                num_blocks=(4, 4, 4),
-                num_channels=(18, 36, 72),
-            ),
-            stage4=dict(
-                block="BASIC",
-                num_modules=3,
-                num_branches=4,
-                num_blocks=(4, 4, 4, 4),
-                num_channels=(18, 36, 72, 144),
-            ),
-        ),
+        extra={{_base_.hrnet}},
         init_cfg=dict(type="Pretrained", checkpoint="open-mmlab://msra/hrnetv2_w18"),
     ),
     neck=dict(_delete_=True, type="HRFPN", in_channels=[18, 36, 72, 144], out_channels=256),

@@ -1,59 +1,21 @@
-dataset_type = "BDD100KPanSegDataset"
-data_root = "data/bdd100k/"
-img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+_base_ = ["./bdd100k.py", "../../../../configs/_base_/datasets/detector_steps.py"]
 train_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
-    dict(type="LoadPanopticAnnotations", with_bbox=True, with_mask=True, with_seg=True),
-    dict(type="Resize", img_scale=(1280, 720), keep_ratio=True),
-    dict(type="RandomFlip", flip_ratio=0.5),
-    dict(type="Normalize", **img_norm_cfg),
-    dict(type="Pad", size_divisor=32),
-    dict(type="SegRescale", scale_factor=1.0 / 4),
-    dict(type="DefaultFormatBundle"),
-    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels", "gt_masks", "gt_semantic_seg"]),
+    {{_base_.pipeline_steps.load_float32}},
+    {{_base_.pipeline_steps.load_panoptic}},
+    {{_base_.pipeline_steps.resize}},
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize}},
+    {{_base_.pipeline_steps.pad}},
+    {{_base_.pipeline_steps.shrink_semantic}},
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_panoptic}},
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFile", to_float32=True),
-    dict(
-        type="MultiScaleFlipAug",
-        img_scale=(1280, 720),
-        flip=False,
-        transforms=[
-            dict(type="Resize", keep_ratio=True),
-            dict(type="RandomFlip"),
-            dict(type="Normalize", **img_norm_cfg),
-            dict(type="Pad", size_divisor=32),
-            dict(type="ImageToTensor", keys=["img"]),
-            dict(type="Collect", keys=["img"]),
-        ],
-    ),
+    {{_base_.pipeline_steps.load_float32}},
+    {{_base_.pipeline_steps.test}},
 ]
 data = dict(
-    samples_per_gpu=2,
-    workers_per_gpu=2,
-    train=dict(
-        type=dataset_type,
-        ann_file=data_root + "jsons/pan_seg_train_cocofmt.json",
-        img_prefix=data_root + "images/10k/train",
-        seg_prefix=data_root + "jsons/pan_seg/masks/train/",
-        pipeline=train_pipeline,
-    ),
-    val=dict(
-        type=dataset_type,
-        ann_file=data_root + "jsons/pan_seg_val_cocofmt.json",
-        ins_ann_file=data_root + "jsons/ins_seg_val_cocofmt.json",
-        img_prefix=data_root + "images/10k/val",
-        seg_prefix=data_root + "jsons/pan_seg/masks/val/",
-        pipeline=test_pipeline,
-    ),
-    test=dict(
-        type=dataset_type,
-        ann_file=data_root + "jsons/pan_seg_val_cocofmt.json",
-        ins_ann_file=data_root + "jsons/ins_seg_val_cocofmt.json",
-        img_prefix=data_root + "images/10k/val",
-        seg_prefix=data_root + "jsons/pan_seg/masks/val/",
-        pipeline=test_pipeline,
-    ),
+    train=dict(pipeline=train_pipeline),
+    val=dict(pipeline=test_pipeline),
+    test=dict(pipeline=test_pipeline),
 )
-evaluation = dict(interval=1, metric=["PQ"])
-cudnn_benchmark = True  # every picture has the same size

@@ -1,6 +1,7 @@
-_base_ = "./weather_640x640.py"
+_base_ = ["./scene.py", "./pipelines_640x640.py"]
 data = dict(
-    train=dict(type="BDD100KSceneTaggingDataset"),
-    val=dict(type="BDD100KSceneTaggingDataset"),
-    test=dict(type="BDD100KSceneTaggingDataset"),
+    samples_per_gpu=12,
+    train=dict(pipeline={{_base_.train_pipeline}}),
+    val=dict(pipeline={{_base_.test_pipeline}}),
+    test=dict(pipeline={{_base_.test_pipeline}}),
 )
