@@ -12,10 +12,10 @@ demo: setup
 	@$(RUN) demo/run.py
 
 test: setup
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -q
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadfile
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -m ""
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadfile -m ""
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -10,13 +10,14 @@ that stand for ``https://dl.cv.ethz.ch/bdd100k``, separated by white space in
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,17 +205,42 @@ def fetch(
 
     The MD5 is ``digest``, else read from ``.md5`` beside the file (``NAME.pth`` -> ``NAME.md5``)
     where the server has one, kept beside ``target``, and compared. The file appears under its name
-    only when whole.
+    only when whole. Of several processes that want it one downloads, the others wait.
 
     Raises:
         NotFoundError: the server does not answer, or has no such file.
-        UserError: what came is damaged, or the disk is full.
+        UserError: what came is damaged, or the store cannot be written.
     """
-    if target.is_file():
-        verify(target)
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(part):
+            if target.is_file():
+                verify(target)
+            else:
+                _fetch(url, target, part, report, digest)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {target}: {error.strerror}; set {STORE_VARIABLE} to a folder with room"
+        ) from error
+    return target
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Hold the unfinished download ``part``, as long as another process does not."""
+    with open(part, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if part.exists() and part.stat().st_size == 0:
+                part.unlink()
+
+
+def _fetch(
+    url: str, target: Path, part: Path, report: Callable[[str], None], digest: str | None
+) -> None:
     digest = digest or _published_md5(url)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -227,8 +253,6 @@ def fetch(
                     "and the next try goes on from there"
                 ) from error
             time.sleep(attempt)
-        except OSError as error:
-            raise UserError(f"cannot write {part}: {error.strerror}") from error
     if digest is None:
         report(f"note: {url} has no .md5 beside it, so the file could not be verified")
     elif (actual := md5(part)) != digest:
@@ -239,7 +263,6 @@ def fetch(
     else:
         _md5_file(target).write_text(digest + "\n")
     os.replace(part, target)
-    return target
 
 
 class _InterruptedError(Exception):
@@ -319,10 +342,10 @@ def verify(path: Path) -> bool:
     beside = _md5_file(path)
     if not beside.is_file():
         return False
-    match = re.match(r"\s*([0-9a-fA-F]{32})\b", beside.read_text())
+    match = re.match(rb"\s*([0-9a-fA-F]{32})\b", beside.read_bytes())
     if match is None:
         raise UserError(f"{beside} holds no MD5; remove it, or download the weights again")
-    expected, actual = match.group(1).lower(), md5(path)
+    expected, actual = match.group(1).decode().lower(), md5(path)
     if actual != expected:
         raise UserError(
             f"{path} is damaged: its MD5 is {actual}, {beside.name} says {expected}; "
@@ -338,14 +361,14 @@ def add_to_store(path: Path, model: PublishedModel) -> Path:
         UserError: the file cannot be read, or the model has no published weights.
     """
     target = stored_path(model)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, temporary)
+        _md5_file(target).write_text(md5(temporary) + "\n")
+        os.replace(temporary, target)
     except OSError as error:
         raise UserError(f"cannot copy {path} to {target}: {error.strerror}") from error
-    _md5_file(target).write_text(md5(temporary) + "\n")
-    os.replace(temporary, target)
     return target
 
 

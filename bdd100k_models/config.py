@@ -8,6 +8,8 @@ relative to the current folder.
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,9 +77,35 @@ def read_config(config: str | Path) -> Config:
     path = find_config(config)
     try:
         return Config.fromfile(os.fspath(path))
-    except (OSError, SyntaxError, NameError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # a config is a program: it can fail in any way
+        _drop_temporary_files(error)
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
         raise UserError(f"config {path} cannot be read: {reason}") from error
+
+
+def _drop_temporary_files(error: Exception) -> None:
+    """Let go, silently, of the copy of a config that mmcv (1.7.0) has open when reading it fails.
+
+    Its folder is removed before it, so that Python would print a second error when it goes.
+    """
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        traceback.clear_frames(error.__traceback__)
+    finally:
+        sys.unraisablehook = hook
+
+
+def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Override entries of a config in place; see :func:`load_config`.
+
+    Raises:
+        UserError: an option that cannot be applied.
+    """
+    try:
+        cfg.merge_from_dict(dict(options))
+    except (KeyError, TypeError, IndexError, AssertionError) as error:
+        raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
 
 
 def load_config(
@@ -96,11 +124,7 @@ def load_config(
         UserError: see :func:`read_config`; or an option that cannot be applied.
     """
     cfg = read_config(config)
-    if options:
-        try:
-            cfg.merge_from_dict(dict(options))
-        except (KeyError, TypeError, IndexError, AssertionError) as error:
-            raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
+    apply_options(cfg, options or {})
     root = _data_root(data_root)
     for key in list(cfg):
         cfg[key] = _with_data_root(cfg[key], root)

@@ -1,6 +1,7 @@
 """Weights: found, downloaded from a real server, verified, loaded without running anything."""
 
 import hashlib
+import multiprocessing
 import os
 import threading
 from collections import OrderedDict
@@ -179,6 +180,30 @@ class TestFetch:
         with pytest.raises(UserError, match="is damaged: its MD5 is"):
             checkpoint.fetch(f"{url}/{ON_SERVER}", own_store / "x.pth")
         assert not list(own_store.iterdir())
+
+    def test_one_of_several_processes_downloads(
+        self, server: tuple[str, Path, type[RangeHandler]], own_store: Path
+    ) -> None:
+        url, root, handler = server
+        content = os.urandom(3_000_000)
+        publish(root, content)
+        target = own_store / "x.pth"
+        context = multiprocessing.get_context("spawn")
+        arguments = (f"{url}/{ON_SERVER}", target)
+        processes = [context.Process(target=checkpoint.fetch, args=arguments) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0, 0]
+        assert target.read_bytes() == content
+        assert len([path for path, _ in handler.requests if path.endswith(".pth")]) == 1
+        assert not list(own_store.glob("*.part"))
+
+    def test_a_store_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(UserError, match=r"cannot write .*x\.pth: .*BDD100K_MODELS_HOME"):
+            checkpoint.fetch("http://localhost:9/x.pth", tmp_path / "file" / "x.pth")
 
     def test_missing_on_the_server(
         self, server: tuple[str, Path, type[RangeHandler]], own_store: Path

@@ -73,10 +73,23 @@ def test_not_found(given: str, message: str) -> None:
         load_config(given)
 
 
-@pytest.mark.parametrize("text", ["model = dict(\n", "model = missing\n", "_base_ = 'gone.py'\n"])
-def test_broken_config_names_file_and_reason(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model = dict(\n",
+        "model = missing\n",
+        "_base_ = 'gone.py'\n",
+        "import no_such_module\n",
+        "model = [1][3]\n",
+        "raise AttributeError('model')\n",
+    ],
+)
+def test_broken_config_names_file_and_reason(
+    tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "broken.py"
     path.write_text(text)
     with pytest.raises(UserError, match=r"broken\.py cannot be read: .+") as caught:
         load_config(path)
     assert "\n" not in str(caught.value)
+    assert "Traceback" not in capfd.readouterr().err

@@ -12,6 +12,7 @@ torch >= 2.4 with its torchvision that the environment already has is left as it
 
 import argparse
 import hashlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -50,11 +51,27 @@ def main() -> int:
     wanted = stamp()
     stamp_file = folder / "installed.sha256"
     if stamp_file.is_file() and stamp_file.read_text() == wanted:
+        if args.torch_index:
+            print(f"{folder} is complete and its torch stays; remove the folder for another one")
         return 0
+    made = (folder / "bin" / "python").exists()
+    if not made and importlib.util.find_spec("ensurepip") is None:
+        print(
+            f"error: {sys.executable} cannot make environments, as its ensurepip is missing; "
+            f"on Debian: apt install python{PYTHON[0]}.{PYTHON[1]}-venv",
+            file=sys.stderr,
+        )
+        return 2
     try:
         install(folder, args.torch_index, args.system_site_packages)
-    except subprocess.CalledProcessError as error:
-        print(f"error: set-up stopped at: {' '.join(error.cmd)}", file=sys.stderr)
+    except (subprocess.CalledProcessError, OSError) as error:
+        command = getattr(error, "cmd", None)
+        what = " ".join(map(str, command)) if command else str(error)
+        print(
+            f"error: set-up stopped at: {what}; run it again, after removing {folder} if it stops "
+            "at the same place",
+            file=sys.stderr,
+        )
         return 2
     stamp_file.write_text(wanted)
     print(f"ready: {folder}")
@@ -83,7 +100,7 @@ def install(folder: Path, torch_index: "str | None", system_site_packages: bool)
     # --build-constraint came with pip 25.3.
     step("pip", [*pip, "install", "pip>=25.3"])
     if has_torch(python):
-        print("torch: the installed one is new enough")
+        print("torch: the installed one is new enough, it stays")
     else:
         index = ["--index-url", torch_index] if torch_index else []
         step("torch", [*pip, "install", *index, "-r", str(ROOT / "requirements-torch.txt")])

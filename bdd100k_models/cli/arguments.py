@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,10 +15,11 @@ USER_ERROR = 2
 INTERRUPTED = 130
 
 
-def run(main: Callable[[], int | None]) -> int:
+def run(main: Callable[[], int | None], stopped: str = "stopped") -> int:
     """Call ``main``; a :class:`UserError` becomes one line on stderr and exit status 2.
 
-    Of several ranks only the first tells what all of them met alike.
+    ``stopped`` is what to say when the user interrupts it. Of several ranks only the first tells
+    what all of them met alike.
     """
     try:
         return main() or 0
@@ -28,7 +30,7 @@ def run(main: Callable[[], int | None]) -> int:
             print(f"{prefix}: {error}", file=sys.stderr, flush=True)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("stopped; what is done is kept, --resume goes on with it", file=sys.stderr)
+        print(stopped, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has left; the interpreter must not complain at exit.
@@ -87,7 +89,7 @@ def parse_options(items: Sequence[str]) -> dict[str, Any]:
     """``KEY=VALUE`` items as mmcv reads them: numbers, booleans, None, lists, tuples.
 
     Raises:
-        UserError: an item without ``=``, or brackets that do not match.
+        UserError: an item without a key or ``=``, or brackets that do not match.
     """
     if not items:
         return {}
@@ -95,7 +97,7 @@ def parse_options(items: Sequence[str]) -> dict[str, Any]:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--options", nargs="+", action=DictAction)
-    broken = next((item for item in items if "=" not in item), None)
+    broken = next((item for item in items if not re.match(r"[^=]+=", item)), None)
     if broken is not None:
         raise UserError(f"--cfg-options {broken}: write KEY=VALUE")
     try:

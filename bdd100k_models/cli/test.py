@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     """The whole of a task's ``test.py``; gives the exit status."""
-    return arguments.run(lambda: _test(task_name, argv))
+    return arguments.run(
+        lambda: _test(task_name, argv),
+        stopped="stopped; images that are done are kept, --resume goes on with them",
+    )
 
 
 def make_parser(task: Task) -> argparse.ArgumentParser:
@@ -40,7 +44,10 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     )
     output.add_argument("--format-only", action="store_true", help="no scores (the default)")
     output.add_argument(
-        "--eval", nargs="*", metavar="METRIC", help="score the results by the official evaluator"
+        "--eval",
+        nargs="*",
+        metavar="METRIC",
+        help="score the results by the official evaluator (all of its metrics, whatever is named)",
     )
     output.add_argument("--show-dir", metavar="DIR", help="draw the results into pictures")
     output.add_argument("--show-score-thr", type=float, default=0.3, help="default: 0.3")
@@ -116,10 +123,10 @@ def _predict_and_score(
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine import inference
     from bdd100k_models.engine.compilation import compile_backbone
+    from bdd100k_models.engine.loading import build_pipeline
     from bdd100k_models.engine.model import build_model, resolve_device
     from bdd100k_models.engine.precision import apply_precision
-    from bdd100k_models.engine.ranks import check_shared
-    from bdd100k_models.frames.writer import write_json
+    from bdd100k_models.engine.ranks import check_shared, check_writable
 
     assert isinstance(cfg, Config)
     root = config.data_root(args.data_root)
@@ -128,39 +135,39 @@ def _predict_and_score(
     out = Path(args.out or Path("work_dirs") / Path(cfg.filename).stem).resolve()
     places = inference.Places(
         out=out,
-        shards=Path(args.tmpdir).resolve() / out.name if args.tmpdir else out / ".shards",
+        shards=_shards(args, out, ranks),
         pictures=Path(args.show_dir).resolve() if args.show_dir else None,
     )
     check_shared(places.shards.parent, ranks)
-    device = resolve_device(args.device)
-    if device.type == "cuda" and device.index is None and ranks.size > 1:
-        device = resolve_device(f"cuda:{ranks.local}")
+    check_writable(out, ranks)
+    if args.tmpdir and task.mask_folder():
+        # Masks are written by the rank that made them, everything else by the first.
+        check_shared(out, ranks, "choose a --format-dir that all nodes share")
+    inference.check_pictures(task, records, places, ranks)
+    device = ranks.device(resolve_device(args.device))
+    pipeline = build_pipeline(task, cfg)
     checkpoint = _checkpoint(task, args, cfg, ranks)
     identity = inference.run_identity(
-        task, cfg, checkpoint[1] if checkpoint else None, records, args.precision
+        task, cfg, checkpoint[1], records, args.precision, fused=args.fuse_conv_bn
     )
-    model = build_model(cfg, checkpoint[0] if checkpoint else None, str(device), task=task)
+    model = build_model(cfg, checkpoint[0], str(device), task=task)
     if args.fuse_conv_bn:
         from mmcv.cnn import fuse_conv_bn
 
         model = fuse_conv_bn(model)
     if args.compile:
         compile_backbone(model, device)
-    inference.prepare_shards(places, identity, ranks, resume=args.resume, overwrite=args.overwrite)
-    files = inference.run(
-        task,
-        model,
-        records,
-        task.pipeline(cfg),
-        apply_precision(model, cfg, args.precision, device),
-        ranks,
-        places,
-        inference.LoopOptions(
-            batch_size=args.batch_size,
-            workers=_workers(args, cfg, ranks),
-            min_score=args.show_score_thr,
-        ),
+    options = inference.LoopOptions(
+        batch_size=args.batch_size,
+        workers=_workers(args, cfg, ranks),
+        min_score=args.show_score_thr,
     )
+    number_format = apply_precision(model, cfg, args.precision, device)
+    with inference.only_run(places, ranks):
+        inference.prepare_shards(
+            places, identity, ranks, resume=args.resume, overwrite=args.overwrite
+        )
+        files = inference.run(task, model, records, pipeline, number_format, ranks, places, options)
     if not ranks.first:
         return
     for file in files:
@@ -168,13 +175,30 @@ def _predict_and_score(
     if places.pictures is not None:
         print(f"drew {len(records)} pictures in {places.pictures}")
     if args.eval is not None:
-        names = [record.name for record in records] if args.limit else None
-        nproc = args.nproc or min(4, os.cpu_count() or 1)
-        scores = task.evaluate(out, root, args.split, names, nproc)
-        print(scores.table())
-        scores.save(out / "scores.json")
-        write_json(out / "summary.json", scores.summary)
-        print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
+        _score(task, args, out, root, records)
+
+
+def _score(
+    task: Task, args: argparse.Namespace, out: Path, root: Path, records: list[ImageRecord]
+) -> None:
+    """Official scores of what a run wrote: a table, and two files."""
+    from bdd100k_models.frames.writer import write_json
+
+    names = [record.name for record in records] if args.limit else None
+    nproc = args.nproc or min(4, os.cpu_count() or 1)
+    scores = task.evaluate(out, root, args.split, names, nproc)
+    print(scores.table())
+    scores.save(out / "scores.json")
+    write_json(out / "summary.json", scores.summary)
+    print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
+
+
+def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
+    """The folder of shards; one below ``--tmpdir`` belongs to one output folder alone."""
+    if not args.tmpdir:
+        return out / ".shards"
+    digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
+    return Path(args.tmpdir).expanduser().resolve() / ranks.tell(f"{out.name}-{digest}.shards")
 
 
 def _checkpoint(

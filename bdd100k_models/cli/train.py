@@ -68,7 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="scale the learning rate linearly with the images of a step",
     )
     run.add_argument(
-        "--no-validate", action="store_true", help="no scores while training, and no best checkpoint"
+        "--no-validate",
+        action="store_true",
+        help="no scores while training, and no best checkpoint",
     )
     arguments.add_launcher(run)  # type: ignore[arg-type]
     return parser
@@ -99,9 +101,12 @@ def _train(argv: Sequence[str] | None) -> int:
     task.bind(cfg)
     ranks = join(args.launcher, args.device, args.local_rank)
     try:
-        _pretrained(cfg, args, ranks)
         settings = _settings(args, cfg, published, ranks)
-        validation = None if args.no_validate else _validation(task, cfg, settings, ranks)
+        _pretrained(cfg, args, ranks)
+        validation = None
+        if not args.no_validate:
+            root = config.data_root(args.data_root)
+            validation = _validation(task, cfg, root, settings, ranks)
         training.train(task, cfg, settings, ranks, validation)
     finally:
         ranks.leave()
@@ -121,7 +126,7 @@ def _settings(
     default = cfg.get("work_dir") or Path("work_dirs") / Path(cfg.filename).stem
     return TrainingOptions(
         work_dir=Path(args.work_dir or default).expanduser().resolve(),
-        data_root=config.data_root(args.data_root),
+        config_text=_portable_text(cfg, config.data_root(args.data_root)),
         published_images=images_per_rank(published),
         device=device,
         seed=args.seed,
@@ -132,6 +137,15 @@ def _settings(
         overwrite=args.overwrite,
         scale_lr=args.auto_scale_lr,
     )
+
+
+def _portable_text(cfg: Config, root: Path) -> str:
+    """The config as others can use it: data where configs have it, no files to start from."""
+    from bdd100k_models.config_text import standalone_text
+
+    portable = copy.deepcopy(cfg)
+    portable.load_from = portable.resume_from = None
+    return standalone_text(portable).replace(os.fspath(root), "data/bdd100k")
 
 
 def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
@@ -153,10 +167,13 @@ def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
         pretrained.localize(cfg.model, report=lambda text: None)
 
 
-def _validation(task: Task, cfg: Config, settings: TrainingOptions, ranks: Ranks) -> Validation:
+def _validation(
+    task: Task, cfg: Config, root: Path, settings: TrainingOptions, ranks: Ranks
+) -> Validation:
     """Scores on the way, by the task as ``test.py`` sets it up without options."""
     from bdd100k_models.cli import test
     from bdd100k_models.engine.inference import LoopOptions
+    from bdd100k_models.engine.ranks import SharedError, check_shared
     from bdd100k_models.engine.validation import Validation
 
     tested = copy.deepcopy(cfg)
@@ -168,7 +185,7 @@ def _validation(task: Task, cfg: Config, settings: TrainingOptions, ranks: Ranks
         task=task,
         cfg=tested,
         records=task.records(tested),
-        root=settings.data_root,
+        root=root,
         folder=settings.work_dir / "validation",
         device=settings.device,
         ranks=ranks,
@@ -177,4 +194,12 @@ def _validation(task: Task, cfg: Config, settings: TrainingOptions, ranks: Ranks
         ),
     )
     validation.check()
+    if ranks.size > 1:
+        try:
+            check_shared(validation.folder, ranks)
+        except SharedError as error:
+            raise SharedError(
+                f"the nodes do not share {settings.work_dir}, where the scores on the way are "
+                "collected: choose a --work-dir that they share, or add --no-validate"
+            ) from error
     return validation

@@ -76,7 +76,7 @@ def draw_one(
         UserError: the picture is missing, or the frame's name leaves the folder.
     """
     from bdd100k_models.visualization import beside, draw_frame, read_picture, save_picture
-    from bdd100k_models.visualization.pictures import WRITABLE
+    from bdd100k_models.visualization.pictures import drawn_name
 
     name = PurePosixPath(frame["name"])
     if name.is_absolute() or ".." in name.parts:
@@ -86,5 +86,4 @@ def draw_one(
     if truth is not None:
         true_frame = truth.get(frame["name"], {"name": frame["name"]})
         picture = beside([draw_frame(image, true_frame), picture], ["ground truth", "predictions"])
-    suffix = "" if name.suffix.lower() in WRITABLE else ".jpg"
-    return save_picture(out / f"{name}{suffix}", picture)
+    return save_picture(out / drawn_name(str(name)), picture)

@@ -6,18 +6,18 @@ has yet, and appends what they give to a shard of its own; rank 0 merges. See ``
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 import torch
 
 from bdd100k_models.engine.loading import make_loader, to_device
@@ -25,8 +25,9 @@ from bdd100k_models.engine.progress import Progress, clock
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames import writer
-from bdd100k_models.tasks.base import ImageRecord, Prediction, Task, read_json
-from bdd100k_models.visualization import draw_frame, save_picture
+from bdd100k_models.tasks.base import ImageRecord, Prediction, Task, mask_file, read_json
+from bdd100k_models.visualization import draw_frame, read_picture, save_picture
+from bdd100k_models.visualization.pictures import drawn_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,7 +60,13 @@ class LoopOptions:
 
 
 def run_identity(
-    task: Task, cfg: Any, checkpoint_md5: str | None, records: Sequence[ImageRecord], precision: str
+    task: Task,
+    cfg: Any,
+    checkpoint_md5: str | None,
+    records: Sequence[ImageRecord],
+    precision: str,
+    *,
+    fused: bool = False,
 ) -> dict[str, Any]:
     """What two runs must agree on for their results to belong into one file."""
     images = hashlib.sha256()
@@ -74,8 +81,81 @@ def run_identity(
         "images": images.hexdigest(),
         "number of images": len(records),
         "precision": precision,
+        "fused layers": fused,
         "options": task.run_options(),
     }
+
+
+def check_pictures(
+    task: Task, records: Sequence[ImageRecord], places: Places, ranks: Ranks
+) -> None:
+    """The pictures that a run writes stay in their folders, apart, and off the images it reads.
+
+    Raises:
+        UserError: on every rank; the images in question, and what to do.
+    """
+    problem = None
+    if ranks.first:
+        masks, pictures = task.mask_folder(), places.pictures
+        try:
+            if masks is not None:
+                _check_targets(records, places.out, lambda name: mask_file(masks, name))
+            if pictures is not None:
+                _check_targets(records, pictures, drawn_name)
+        except UserError as error:
+            problem = str(error)
+    ranks.agree(problem)
+
+
+def _check_targets(
+    records: Sequence[ImageRecord], folder: Path, target_name: Callable[[str], str]
+) -> None:
+    sources = {os.path.realpath(record.path) for record in records}
+    taken: dict[str, str] = {}
+    for record in records:
+        name = PurePosixPath(record.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise UserError(f"image {record.name!r}: its picture would be written outside {folder}")
+        target = os.path.realpath(folder / target_name(record.name))
+        if target in sources:
+            raise UserError(
+                f"{target} is one of the images to read and would be overwritten; "
+                "choose another folder to write to"
+            )
+        if target in taken:
+            raise UserError(
+                f"{taken[target]} and {record.name} would both be written to {target}; "
+                "rename one of the images"
+            )
+        taken[target] = record.name
+
+
+@contextmanager
+def only_run(places: Places, ranks: Ranks) -> Iterator[None]:
+    """Nobody else writes to the shards meanwhile: rank 0 holds a lock that ends with its process.
+
+    Raises:
+        UserError: on every rank; another run is writing there now.
+    """
+    problem, lock = None, None
+    if ranks.first:
+        path = places.shards.with_name(f"{places.shards.name}.lock")
+        lock = open(path, "wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            problem = (
+                f"another run is writing to {places.out} now; wait for its end, or choose another "
+                "--format-dir"
+            )
+    try:
+        ranks.agree(problem)
+        yield
+    finally:
+        if lock is not None:
+            if problem is None:
+                os.unlink(lock.name)
+            lock.close()
 
 
 def prepare_shards(
@@ -135,7 +215,8 @@ def run(
     """Predict all records that no shard has yet, then merge; gives the output files (rank 0).
 
     Raises:
-        UserError: a picture cannot be read (what is done is kept), or a place cannot be written.
+        UserError: on every rank; a picture cannot be read (what is done is kept), or a place
+            cannot be written.
     """
     todo = writer.Shards(places.shards, len(records)).missing()
     ranks.barrier()  # nobody writes before everybody has looked
@@ -145,11 +226,16 @@ def run(
         len(records), done=len(records) - len(todo), scale=ranks.size, shown=ranks.first
     )
     started = time.monotonic()
+    problem = None
     if mine:
-        with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
-            _loop(task, model, mine, pipeline, precision, places, options, shard, progress)
-    ranks.barrier()
-    progress.close()
+        try:
+            with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
+                _loop(task, model, mine, pipeline, precision, places, options, shard, progress)
+        except UserError as error:
+            problem = str(error)
+        finally:
+            progress.close()
+    ranks.agree(problem)  # after the others have done their part
     if not ranks.first:
         return []
     spent = time.monotonic() - started
@@ -205,8 +291,5 @@ def _save(
     for name, array in prediction.pictures.items():
         save_picture(places.out / name, array)
     if places.pictures is not None:
-        image = cv2.cvtColor(cv2.imread(record.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        drawn = draw_frame(
-            np.ascontiguousarray(image), prediction.frame, min_score=options.min_score
-        )
-        save_picture(places.pictures / record.name, drawn)
+        drawn = draw_frame(read_picture(record.path), prediction.frame, min_score=options.min_score)
+        save_picture(places.pictures / drawn_name(record.name), drawn)

@@ -5,13 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset
 
-from bdd100k_models.tasks.base import ImageRecord
+from bdd100k_models.errors import UserError
+from bdd100k_models.tasks.base import ImageRecord, Task
+
+if TYPE_CHECKING:
+    from mmcv import Config
+
+
+def build_pipeline(task: Task, cfg: Config) -> Callable[[ImageRecord], Any]:
+    """The test pipeline of a config.
+
+    Raises:
+        UserError: a step that the task's package does not know, or wrong arguments of one.
+    """
+    try:
+        return task.pipeline(cfg)
+    except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
+        reason = str(error) or "it is not a list of steps"
+        raise UserError(f"{cfg.filename}: data.test.pipeline cannot be built: {reason}") from error
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ def build_model(
         )
         checkpoints.load_weights(model, path)
     task.adapt(model)
+    helper = task.helper()
+    if helper is not None:
+        task.take_helper(build_model(helper.cfg, helper.checkpoint, device, task=helper.task))
     return model.to(chosen_device).eval()
 
 
@@ -65,12 +68,12 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
 
 
 def without_pretrained(model_cfg: Any) -> None:
-    """Remove, in place, every ``pretrained`` and ``init_cfg=dict(type="Pretrained")``."""
+    """Remove, in place, every ``pretrained`` and every ``init_cfg`` with a ``checkpoint``."""
     if isinstance(model_cfg, Mapping):
         if model_cfg.get("pretrained") is not None:
             model_cfg["pretrained"] = None  # type: ignore[index]
         init = model_cfg.get("init_cfg")
-        if isinstance(init, Mapping) and init.get("type") == "Pretrained":
+        if isinstance(init, Mapping) and init.get("checkpoint") is not None:
             model_cfg["init_cfg"] = None  # type: ignore[index]
         for value in model_cfg.values():
             without_pretrained(value)

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,12 @@ class Ranks:
         box = [value]
         dist.broadcast_object_list(box, src=0)
         return box[0]
+
+    def device(self, chosen: torch.device) -> torch.device:
+        """``cuda`` -> this rank's GPU, among those that its process sees."""
+        if self.size == 1 or chosen.type != "cuda" or chosen.index is not None:
+            return chosen
+        return torch.device("cuda", self.local % torch.cuda.device_count())
 
     def leave(self) -> None:
         """Leave the process group, if there is one."""
@@ -172,7 +179,28 @@ def _first_slurm_node() -> str:
     return listed.stdout.split()[0]
 
 
-def check_shared(folder: Path, ranks: Ranks) -> None:
+def check_writable(folder: Path, ranks: Ranks) -> None:
+    """Rank 0 can write files into ``folder``, which is made where it is missing.
+
+    Raises:
+        UserError: on every rank, when it cannot.
+    """
+    problem = None
+    if ranks.first:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            problem = f"cannot write to {folder}: {error.strerror}; choose another folder"
+    ranks.agree(problem)
+
+
+def check_shared(
+    folder: Path,
+    ranks: Ranks,
+    way_out: str = "pass --tmpdir DIR with a folder that all nodes share",
+) -> None:
     """Every rank sees ``folder``: rank 0 leaves a token there that all others must read.
 
     Raises:
@@ -180,19 +208,13 @@ def check_shared(folder: Path, ranks: Ranks) -> None:
     """
     token = ranks.tell(secrets.token_hex(8))
     proof = folder / f".seen-{token}"
-    problem = None
+    check_writable(folder, ranks)
     if ranks.first:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            proof.write_text(token)
-        except OSError as error:
-            problem = f"cannot write to {folder}: {error.strerror}"
-    ranks.agree(problem)
+        proof.write_text(token)
+    ranks.barrier()
+    problem = None
     if not proof.is_file():
-        problem = (
-            f"rank {ranks.rank} does not see {folder}, where results are collected; "
-            "pass --tmpdir DIR with a folder that all nodes share"
-        )
+        problem = f"rank {ranks.rank} does not see {folder}, where results are collected; {way_out}"
     try:
         ranks.agree(problem)
     finally:

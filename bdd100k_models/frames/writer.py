@@ -42,7 +42,7 @@ class ShardWriter:
     """Appends finished images to one shard file.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or the disk is full.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -55,12 +55,19 @@ class ShardWriter:
 
     def write(self, index: int, entries: Mapping[str, Any]) -> None:
         """One image's entries, by key of the output file. On disk when this returns."""
-        self._file.write(orjson.dumps({"i": index, "o": entries}) + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(orjson.dumps({"i": index, "o": entries}) + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.path}: {error.strerror}; what is done is kept, make room "
+                "and add --resume"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what write could not flush, and has told
+            self._file.close()
 
     def __enter__(self) -> ShardWriter:
         return self

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -66,6 +66,15 @@ class OutputFile:
     filename: str
     frames: bool = True
     first_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Helper:
+    """Another model that runs before the task's own; see :meth:`Task.helper`."""
+
+    task: Task
+    cfg: Config
+    checkpoint: Path
 
 
 @dataclass
@@ -146,12 +155,23 @@ class Task(ABC):
     def adapt(self, model: nn.Module) -> None:
         """Change a loaded model before it runs (classes from a checkpoint, cheaper masks)."""
 
+    def helper(self) -> Helper | None:
+        """A model that has to run first (pose: the detector), for the engine to build."""
+        return None
+
+    def take_helper(self, model: nn.Module) -> None:
+        """The model of :meth:`helper`, ready to run."""
+
     def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
         """Write what needs all images, after the JSON files are in place."""
 
     def run_options(self) -> dict[str, Any]:
         """The task's options that change what is written; a resumed run must agree on them."""
         return {}
+
+    def mask_folder(self) -> str | None:
+        """The folder below the output folder that takes a PNG of every image, if one does."""
+        return None
 
     def evaluate(
         self,
@@ -234,7 +254,8 @@ def test_data(cfg: Config) -> Mapping[str, Any]:
     Raises:
         UserError: the config has none.
     """
-    data = (cfg.get("data") or {}).get("test")
+    data = cfg.get("data")
+    data = data.get("test") if isinstance(data, Mapping) else None
     while isinstance(data, Mapping) and "pipeline" not in data and "dataset" in data:
         data = data["dataset"]
     if not isinstance(data, Mapping):
@@ -245,6 +266,11 @@ def test_data(cfg: Config) -> Mapping[str, Any]:
 def test_folder(folder: Path) -> Path:
     """``images/100k/val`` -> ``images/100k/test``."""
     return folder.parent / "test" if folder.name in ("val", "train") else folder
+
+
+def mask_file(folder: str, name: str) -> str:
+    """``bitmasks``, ``a/b.jpg`` -> ``bitmasks/a/b.png``, where the evaluators look for it."""
+    return str(PurePosixPath(folder, name).with_suffix(".png"))
 
 
 def records_of_images(images: str) -> Iterator[ImageRecord]:
@@ -262,7 +288,8 @@ def records_of_images(images: str) -> Iterator[ImageRecord]:
     elif root.is_file():
         root, paths = root.parent, [root]
     elif glob.has_magic(images):
-        paths = [Path(p) for p in glob.glob(os.fspath(root), recursive=True)]
+        # A pattern with two ** finds a file in more than one way.
+        paths = [Path(p) for p in set(glob.glob(os.fspath(root), recursive=True))]
         paths = [p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
         fixed = [part for part in root.parts]
         wild = next(i for i, part in enumerate(fixed) if glob.has_magic(part))

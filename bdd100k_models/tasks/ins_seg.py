@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models import classes
 from bdd100k_models.frames.instance import CroppedMask, instance_outputs
-from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction
+from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, mask_file
 from bdd100k_models.tasks.det import MMDetTask, flatten_boxes
 
 if TYPE_CHECKING:
@@ -70,6 +69,9 @@ class InsSegTask(MMDetTask):
             OutputFile("score", "score.json", frames=False, first_id=1),
         )
 
+    def mask_folder(self) -> str | None:
+        return "bitmasks"
+
     def convert(self, result: Instances, record: ImageRecord) -> Prediction:
         boxes, scores, labels = flatten_boxes(list(result.boxes))
         found = instance_outputs(
@@ -82,7 +84,7 @@ class InsSegTask(MMDetTask):
             self.classes,
         )
         frame = {"name": record.name, "labels": found.rle}
-        place = PurePosixPath("bitmasks", record.name).with_suffix(".png")
+        place = mask_file("bitmasks", record.name)
         return Prediction(
             entries={
                 "ins_seg": frame,
@@ -90,7 +92,7 @@ class InsSegTask(MMDetTask):
                 "score": {"name": record.name, "labels": found.score},
             },
             frame=frame,
-            pictures={str(place): found.bitmask},
+            pictures={place: found.bitmask},
         )
 
 

@@ -6,14 +6,13 @@ Writes ``pan_seg.json`` (run lengths), and with ``--masks`` also ``bitmasks/NAME
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models import classes
 from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels
-from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction
+from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, mask_file
 from bdd100k_models.tasks.det import MMDetTask
 
 if TYPE_CHECKING:
@@ -68,14 +67,17 @@ class PanSegTask(MMDetTask):
     def outputs(self) -> tuple[OutputFile, ...]:
         return (OutputFile("pan_seg", "pan_seg.json"),)
 
+    def mask_folder(self) -> str | None:
+        return "bitmasks" if self.masks else None
+
     def convert(self, result: np.ndarray, record: ImageRecord) -> Prediction:
         """``result``: (H, W), class index + 1000 * instance."""
         labels = panoptic_labels(result, classes.PAN_SEG_THINGS, classes.PAN_SEG_STUFF)
         frame = {"name": record.name, "labels": labels}
         pictures = {}
         if self.masks:
-            place = PurePosixPath("bitmasks", record.name).with_suffix(".png")
-            pictures[str(place)] = panoptic_bitmask(
+            place = mask_file("bitmasks", record.name)
+            pictures[place] = panoptic_bitmask(
                 result, classes.PAN_SEG_THINGS, classes.PAN_SEG_STUFF
             )
         return Prediction(entries={"pan_seg": frame}, frame=frame, pictures=pictures)

@@ -20,6 +20,7 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.frames.oks import oks_nms, pose_scores
 from bdd100k_models.frames.pose import pose_labels
 from bdd100k_models.tasks.base import (
+    Helper,
     ImageRecord,
     OutputFile,
     Prediction,
@@ -79,15 +80,6 @@ class Poses:
     boxes: tuple[PersonBox, ...]
 
 
-@dataclass(frozen=True)
-class Detector:
-    """A detection model that finds the people."""
-
-    task: Task
-    cfg: Config
-    checkpoint: Path
-
-
 class PoseTask(Task):
     """Pose estimation."""
 
@@ -103,7 +95,7 @@ class PoseTask(Task):
         self._box_threshold: float | None = None
         self._detector_name: str | None = None
         self._detector_checkpoint: str | None = None
-        self._detector: Detector | None = None
+        self._detector: Helper | None = None
         self._detector_model: nn.Module | None = None
         self._settings: Settings | None = None
         self._crop: CropPipeline | None = None
@@ -233,17 +225,17 @@ class PoseTask(Task):
         return options
 
     def adapt(self, model: nn.Module) -> None:
-        """Heat maps leave the network in float32, whatever it computes in; load the detector."""
+        """Heat maps leave the network in float32, whatever it computes in."""
         for name, layer in model.named_modules():
             if name == "keypoint_head.final_layer":
                 layer.register_forward_hook(lambda _layer, _inputs, maps: maps.float())
-        if self._detector is not None:
-            from bdd100k_models.engine.model import build_model
 
-            detector = self._detector
-            self._detector_model = build_model(
-                detector.cfg, detector.checkpoint, "cpu", task=detector.task
-            )
+    def helper(self) -> Helper | None:
+        """The detector that finds the people, where the boxes do not come from a file."""
+        return self._detector
+
+    def take_helper(self, model: nn.Module) -> None:
+        self._detector_model = model
 
     # -- from an image to its poses -------------------------------------------------------------
 
@@ -336,7 +328,7 @@ class PoseTask(Task):
         return scores
 
 
-def find_detector(config: str, checkpoint: str | None) -> Detector:
+def find_detector(config: str, checkpoint: str | None) -> Helper:
     """A detection model that finds the people.
 
     Args:
@@ -362,7 +354,7 @@ def find_detector(config: str, checkpoint: str | None) -> Detector:
             f"the detector that finds the people has no weights: {error}. For pose, --boxes "
             "det.json does without a detector; --detector and --detector-checkpoint choose another"
         ) from error
-    return Detector(task, cfg, path)
+    return Helper(task, cfg, path)
 
 
 def estimate(model: nn.Module, crops: Sequence[Crops], people_per_batch: int) -> list[Poses]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models import classes
 from bdd100k_models.frames.semantic import semantic_labels, semantic_mask
-from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, Task, test_data
+from bdd100k_models.tasks.base import (
+    ImageRecord,
+    OutputFile,
+    Prediction,
+    Task,
+    mask_file,
+    test_data,
+)
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -74,14 +80,17 @@ class MMSegTask(Task):
     def outputs(self) -> tuple[OutputFile, ...]:
         return (OutputFile(self.name, f"{self.name}.json", first_id=1),)
 
+    def mask_folder(self) -> str | None:
+        return "masks" if self.masks else None
+
     def convert(self, result: np.ndarray, record: ImageRecord) -> Prediction:
         """``result``: (H, W) class indices."""
         segmentation = np.asarray(result)
         frame = {"name": record.name, "labels": semantic_labels(segmentation, self.classes)}
         pictures = {}
         if self.masks:
-            place = PurePosixPath("masks", record.name).with_suffix(".png")
-            pictures[str(place)] = semantic_mask(segmentation)
+            place = mask_file("masks", record.name)
+            pictures[place] = semantic_mask(segmentation)
         return Prediction(entries={self.name: frame}, frame=frame, pictures=pictures)
 
 

@@ -28,6 +28,11 @@ _WRITERS: dict[str, list[int]] = {
 WRITABLE = tuple(_WRITERS)
 
 
+def drawn_name(name: str) -> str:
+    """The name of the drawn picture of an image: its own, or ``x.bmp`` -> ``x.bmp.jpg``."""
+    return name if Path(name).suffix.lower() in WRITABLE else f"{name}.jpg"
+
+
 def read_picture(path: str | Path) -> Picture:
     """A picture file as (H, W, 3) uint8 RGB.
 

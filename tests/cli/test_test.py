@@ -160,16 +160,22 @@ def test_killed_and_resumed(weights: Path, pictures: Path, single: bytes, tmp_pa
     assert (tmp_path / "det.json").read_bytes() == single
 
 
-def test_unreadable_picture_keeps_the_rest(weights: Path, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_unreadable_picture_keeps_the_rest(
+    weights: Path, pictures: Path, tmp_path: Path, ranks: int
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "good.jpg").write_bytes((pictures / "a" / "0.jpg").read_bytes())
     (folder / "bad.jpg").write_bytes(b"not a picture")
     out = tmp_path / "out"
-    broken = run(arguments(weights, folder, out))
-    assert broken.returncode == 2
-    assert f"error: {folder / 'bad.jpg'} cannot be read as a picture" in broken.stderr
-    assert "Traceback" not in broken.stderr
+    broken = run(arguments(weights, folder, out), ranks)
+    assert broken.returncode != 0
+    told = f"error: {folder / 'bad.jpg'} cannot be read as a picture"
+    assert broken.stderr.count(told) == 1
+    if ranks == 1:
+        assert broken.returncode == 2
+        assert "Traceback" not in broken.stderr
     assert not (out / "det.json").exists()
     (folder / "bad.jpg").write_bytes((pictures / "a" / "1.jpg").read_bytes())
     done = run(arguments(weights, folder, out, "--resume"))
@@ -192,6 +198,9 @@ def test_unreadable_picture_keeps_the_rest(weights: Path, pictures: Path, tmp_pa
         (["--cfg-options", "model.type=NoSuch"], "model cannot be built"),
         (["--launcher", "pytorch"], "RANK and WORLD_SIZE is not set"),
         (["--resume", "--overwrite"], "exclude each other"),
+        (["--cfg-options", "=1"], "--cfg-options =1: write KEY=VALUE"),
+        (["--cfg-options", "data=1"], "has no data.test"),
+        (["--cfg-options", "data.test.pipeline.0.type=NoSuch"], "pipeline cannot be built"),
         (["--format-dir", "/proc/x"], "cannot write to /proc/x"),
     ],
 )
@@ -212,3 +221,23 @@ def test_weights_of_another_model(pictures: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"error: {other} does not fit this model: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_tmpdir_keeps_what_is_not_ours(weights: Path, pictures: Path, tmp_path: Path) -> None:
+    """A folder there with the name of the output folder is somebody else's."""
+    kept = tmp_path / "tmp" / "out" / "kept"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    more = ("--limit", "1", "--tmpdir", os.fspath(tmp_path / "tmp"))
+    done = run(arguments(weights, pictures, tmp_path / "out", *more))
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["out"]
+    assert kept.exists()
+
+
+def test_pictures_are_never_drawn_over(weights: Path, pictures: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in pictures.rglob("*.jpg")}
+    done = run(arguments(weights, pictures, tmp_path, "--show-dir", os.fspath(pictures)))
+    assert done.returncode == 2
+    assert "is one of the images to read and would be overwritten" in done.stderr
+    assert {path: path.read_bytes() for path in pictures.rglob("*.jpg")} == before

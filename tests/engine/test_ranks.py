@@ -1,8 +1,11 @@
 """Ranks, as each launcher's environment tells them."""
 
-import pytest
+from pathlib import Path
 
-from bdd100k_models.engine.ranks import Ranks, SharedError, read_ranks
+import pytest
+import torch
+
+from bdd100k_models.engine.ranks import Ranks, SharedError, check_writable, read_ranks
 from bdd100k_models.errors import UserError
 
 
@@ -61,3 +64,26 @@ def test_one_process_agrees_with_itself() -> None:
     Ranks().agree(None)
     with pytest.raises(SharedError, match="disk"):
         Ranks().agree("disk")
+
+
+@pytest.mark.parametrize(
+    ("ranks", "chosen", "expected"),
+    [
+        (Ranks(), "cuda", "cuda"),
+        (Ranks(1, 2, 1), "cpu", "cpu"),
+        (Ranks(1, 2, 1), "cuda:0", "cuda:0"),
+        (Ranks(5, 8, 1), "cuda", "cuda:1"),
+        (Ranks(7, 8, 3), "cuda", "cuda:1"),  # this process was given fewer GPUs than ranks
+    ],
+)
+def test_device_of_a_rank(
+    monkeypatch: pytest.MonkeyPatch, ranks: Ranks, chosen: str, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert ranks.device(torch.device(chosen)) == torch.device(expected)
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write to .*; choose another folder"):
+        check_writable(tmp_path / "file", Ranks())

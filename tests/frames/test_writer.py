@@ -118,3 +118,12 @@ def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match=r"cannot write to .*out: "):
         merge(Shards(tmp_path / "s", 1), [Output("det", "det.json")], tmp_path / "out")
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    with (
+        pytest.raises(UserError, match="No space left on device; what is done is kept"),
+        ShardWriter(tmp_path, "full") as shard,
+    ):
+        shard.write(0, {"det": {"name": "a.jpg", "labels": []}})

@@ -11,7 +11,7 @@ from mmcv import Config
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import base, get_task, task_of
-from bdd100k_models.tasks.base import records_of_images
+from bdd100k_models.tasks.base import mask_file, records_of_images
 
 
 def touch(*paths: Path) -> None:
@@ -47,6 +47,16 @@ class TestPictures:
         touch(tmp_path / "in" / "a" / "1.jpg", tmp_path / "in" / "b" / "1.jpg", tmp_path / "2.jpg")
         found = records_of_images(os.fspath(tmp_path / "in" / "*" / "*.jpg"))
         assert [r.name for r in found] == ["a/1.jpg", "b/1.jpg"]
+
+    def test_pattern_that_finds_a_picture_in_two_ways(self, tmp_path: Path) -> None:
+        touch(tmp_path / "x.jpg", tmp_path / "a b" / "ü.jpg")
+        found = records_of_images(os.fspath(tmp_path / "**" / "**" / "*.jpg"))
+        assert [r.name for r in found] == ["a b/ü.jpg", "x.jpg"]
+
+    def test_name_that_looks_like_a_pattern(self, tmp_path: Path) -> None:
+        touch(tmp_path / "a[1].jpg", tmp_path / "a1.jpg")
+        found = records_of_images(os.fspath(tmp_path / "a[1].jpg"))
+        assert [r.name for r in found] == ["a[1].jpg"]
 
     @pytest.mark.parametrize("images", ["none", "no*.jpg", "empty"])
     def test_nothing_there(self, tmp_path: Path, images: str) -> None:
@@ -98,12 +108,18 @@ class TestRecords:
             get_task("det").records(config(tmp_path))
 
 
+def test_mask_file() -> None:
+    assert mask_file("bitmasks", "a.b/c.d.jpg") == "bitmasks/a.b/c.d.png"
+
+
 def test_wrapped_test_data() -> None:
     inner = dict(type="X", pipeline=[1])
     cfg = Config(dict(data=dict(test=dict(type="RepeatDataset", dataset=inner))))
     assert base.test_data(cfg)["pipeline"] == [1]
     with pytest.raises(UserError, match=r"has no data\.test"):
         base.test_data(Config(dict(model=1)))
+    with pytest.raises(UserError, match=r"has no data\.test"):
+        base.test_data(Config(dict(data=1)))
 
 
 def test_task_of_a_config() -> None:

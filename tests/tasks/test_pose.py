@@ -19,7 +19,7 @@ from bdd100k_models import classes, load_config
 from bdd100k_models.engine.model import build_network
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import det, pose, task_of
-from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.base import Helper, ImageRecord, Task
 from bdd100k_models.tasks.pose_boxes import PersonBox
 
 CONFIG = "mobilenetv2_256x192_1x_pose_bdd100k"
@@ -300,12 +300,11 @@ def test_a_detector_finds_people_in_pictures_without_annotations(
     weights.write_bytes(b"weights")
     asked = []
 
-    def find(config: str, checkpoint: str | None) -> pose.Detector:
+    def find(config: str, checkpoint: str | None) -> Helper:
         asked.append((config, checkpoint))
-        return pose.Detector(FixedDetTask(), load_config(config), weights)
+        return Helper(FixedDetTask(), load_config(config), weights)
 
     monkeypatch.setattr(pose, "find_detector", find)
-    monkeypatch.setattr("bdd100k_models.engine.model.build_model", lambda *_, **__: FixedDetector())
     cfg = load_config(CONFIG, data_root=tmp_path)
     task = task_of(cfg)
     task.configure(arguments(task, "--box-score-thr", "0.1"), cfg)
@@ -316,6 +315,9 @@ def test_a_detector_finds_people_in_pictures_without_annotations(
     assert task.run_options()["boxes"] == pose.DEFAULT_DETECTOR
     model = build_network(task, cfg).eval()
     task.adapt(model)
+    helper = task.helper()
+    assert helper is not None and helper.checkpoint == weights
+    task.take_helper(FixedDetector())
     sample = task.pipeline(cfg)(records[0])
     batch = {
         "detector": {"img": torch.stack([sample["detector"]["img"]] * 2)},

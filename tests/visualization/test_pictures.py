@@ -7,7 +7,7 @@ import pytest
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.visualization import read_picture, save_picture
-from bdd100k_models.visualization.pictures import thumbnail
+from bdd100k_models.visualization.pictures import drawn_name, thumbnail
 
 
 @pytest.mark.parametrize(("suffix", "tolerance"), [(".png", 0), (".jpg", 3), (".WEBP", 6)])
@@ -39,3 +39,8 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, grey: np.ndarray) -> No
 def test_thumbnails_keep_proportions_and_never_grow(grey: np.ndarray) -> None:
     assert thumbnail(grey, 320).shape == (180, 320, 3)
     assert thumbnail(grey, 4000) is grey
+
+
+def test_drawn_name() -> None:
+    names = ("a/x.jpg", "x.PNG", "x.bmp", "x")
+    assert [drawn_name(name) for name in names] == ["a/x.jpg", "x.PNG", "x.bmp.jpg", "x.jpg"]

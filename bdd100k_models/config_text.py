@@ -1,0 +1,80 @@
+"""A config as one standalone Python file: no bases, readable, and equal when loaded back."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    from mmcv import Config
+
+_WIDTH = 100
+
+
+def standalone_text(cfg: Config) -> str:
+    """Python source that evaluates to ``cfg``, one assignment for each of its keys.
+
+    Raises:
+        UserError: the config holds something that has no literal form (a function, a class).
+    """
+    try:
+        return "".join(f"{key} = {_literal(cfg[key], len(key) + 3, 0)}\n" for key in cfg)
+    except TypeError as error:
+        raise UserError(f"{cfg.filename} cannot be printed: {error}") from error
+
+
+def _literal(value: Any, column: int, indent: int) -> str:
+    """``value`` in one line if it fits into what is left after ``column``, else one item a line."""
+    flat = _flat(value)
+    if column + len(flat) <= _WIDTH or not isinstance(value, (Mapping, list, tuple)) or not value:
+        return flat
+    inner = indent + 4
+    pad = " " * inner
+    if isinstance(value, Mapping):
+        opening, items, closing = _mapping_items(value)
+    else:
+        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ")")
+        items = [("", item) for item in value]
+    lines = [f"{pad}{head}{_literal(item, inner + len(head) + 1, inner)}," for head, item in items]
+    return "\n".join([opening, *lines, " " * indent + closing])
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        opening, items, closing = _mapping_items(value)
+        return opening + ", ".join(head + _flat(item) for head, item in items) + closing
+    if isinstance(value, list):
+        return f"[{_joined(value)}]"
+    if isinstance(value, tuple):
+        return f"({_joined(value)},)" if len(value) == 1 else f"({_joined(value)})"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return f"float({str(value)!r})"
+    if isinstance(value, float) and value != value:
+        return 'float("nan")'
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    raise TypeError(f"a {type(value).__name__} has no literal form: {value!r}")
+
+
+def _joined(values: Iterable[Any]) -> str:
+    return ", ".join(_flat(item) for item in values)
+
+
+def _quoted(text: str) -> str:
+    """Double quotes where they need no escape."""
+    literal = repr(text)
+    return f'"{literal[1:-1]}"' if literal[0] == "'" and '"' not in text else literal
+
+
+def _mapping_items(value: Mapping[Any, Any]) -> tuple[str, list[tuple[str, Any]], str]:
+    if "type" in value:
+        value = {"type": value["type"], **value}
+    names = all(isinstance(k, str) and k.isidentifier() and not keyword.iskeyword(k) for k in value)
+    if names:
+        return "dict(", [(f"{key}=", item) for key, item in value.items()], ")"
+    return "{", [(f"{_flat(key)}: ", item) for key, item in value.items()], "}"

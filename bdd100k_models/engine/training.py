@@ -1,0 +1,392 @@
+"""Training through mmcv's runner and hooks, in one process or in many, on GPUs or on the CPU."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import random
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bdd100k_models import __version__, checkpoint
+from bdd100k_models.engine import optimization, resuming
+from bdd100k_models.engine.hooks import EvaluationHook, FiniteLossHook, SeedHook
+from bdd100k_models.engine.model import without_sync_bn
+from bdd100k_models.engine.parallel import TrainedNetwork
+from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingError, new_meta
+from bdd100k_models.engine.sampling import make_training_loader, seed_everything
+from bdd100k_models.engine.validation import Validation
+from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    from mmcv import Config
+    from torch import nn
+
+    from bdd100k_models.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a run goes, beside what its config says.
+
+    Attributes:
+        work_dir: folder of checkpoints and logs.
+        config_text: the config, as checkpoints carry it: no path of this machine.
+        published_images: images per GPU of the config before any override.
+        device: where the network is.
+        seed: what all random numbers follow from; None draws one.
+        deterministic: only algorithms that give the same bits each time.
+        stop_after: stop after this step, with a checkpoint; the schedule stays the config's.
+        workers: loader processes; None as the config says.
+        resume: go on from the newest whole checkpoint in ``work_dir``.
+        overwrite: remove checkpoints of an earlier run.
+        scale_lr: scale the learning rate linearly with the batch.
+    """
+
+    work_dir: Path
+    config_text: str
+    published_images: int
+    device: torch.device
+    seed: int | None = None
+    deterministic: bool = False
+    stop_after: int | None = None
+    workers: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    scale_lr: bool = False
+
+
+def train(
+    task: Task,
+    cfg: Config,
+    options: TrainingOptions,
+    ranks: Ranks,
+    validation: Validation | None = None,
+) -> None:
+    """Train the model of ``cfg`` to the end of its schedule, or to ``options.stop_after``.
+
+    Pretrained files that the config names must be local ones by now; ``cfg`` is changed in place.
+
+    Raises:
+        UserError: data, model, optimizer or schedule do not fit; the loss is no number.
+        KeyboardInterrupt: interrupted; a checkpoint of the last whole step is written.
+    """
+    resumed = resuming.choose(
+        cfg, options.work_dir, ranks, resume=options.resume, overwrite=options.overwrite
+    )
+    seed = _seed(options, resumed, ranks)
+    _set_up_torch(cfg, options)
+    logger, stamp = _logger(options.work_dir, ranks)
+    quiet_packages()
+    seed_everything(seed)
+
+    batch = images_per_rank(cfg)
+    sizes = optimization.batch_size(cfg, options.published_images, batch, ranks.size)
+    logger.info(optimization.set_learning_rate(cfg, sizes, scale=options.scale_lr))
+    network: Any = build_network(task, cfg, ranks, options.device)
+    loaders = _loaders(task, cfg, options, ranks, seed, batch)
+    first = loaders[0].dataset.dataset
+    network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
+    if resumed is None and cfg.get("load_from"):
+        _load(network, cfg, task, logger)
+    hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
+    if cfg.get("fp16") is not None and options.device.type == "cpu":
+        logger.info("fp16 of the config is for GPUs: this run computes in float32")
+    wrapped = TrainedNetwork(
+        network,
+        options.device,
+        distributed=ranks.size > 1,
+        find_unused_parameters=_find_unused(cfg, network),
+    )
+    runner = _runner(cfg)(
+        model=wrapped,
+        optimizer=optimization.build_optimizer(network, cfg.optimizer),
+        work_dir=os.fspath(options.work_dir),
+        logger=logger,
+        meta=_meta(task, cfg, options, seed, network.CLASSES),
+        **_length(cfg),
+    )
+    runner.ranks, runner.stop_after, runner.timestamp = ranks, options.stop_after, stamp
+    _register_hooks(runner, cfg, hook, seed, ranks, validation)
+    if resumed is not None:
+        try:
+            runner.go_on_from(resumed[1])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{resumed[0]} is not of this run: {reason}") from error
+        logger.info("going on from %s, step %d", resumed[0], runner.iter)
+    logger.info(
+        "%d pictures, %d steps an epoch of %d images, seed %d",
+        len(first),
+        loaders[0].sampler.steps,
+        sizes.actual,
+        seed,
+    )
+    _run(runner, loaders, cfg)
+
+
+def quiet_packages() -> None:
+    """Warnings only from the OpenMMLab packages, which list every parameter by name else."""
+    from mmcv.utils import get_logger
+
+    for name in ("mmcv", *optimization.PACKAGES):
+        get_logger(name, log_level=logging.WARNING)
+
+
+def images_per_rank(cfg: Config) -> int:
+    """Images of one step and rank, as each package's configs spell it.
+
+    Raises:
+        UserError: the config does not say.
+    """
+    data = cfg.get("data") or {}
+    images = (data.get("train_dataloader") or {}).get(
+        "samples_per_gpu", data.get("samples_per_gpu")
+    )
+    if not images:
+        raise UserError(f"{cfg.filename} has no data.samples_per_gpu to train with")
+    return int(images)
+
+
+def build_network(task: Task, cfg: Config, ranks: Ranks, device: torch.device) -> nn.Module:
+    """The network of ``cfg.model`` with its initial or pretrained weights.
+
+    SyncBN becomes BN where there is nothing to synchronise with, and on CPUs, where it is not.
+
+    Raises:
+        UserError: the package's builder refuses ``cfg.model``.
+    """
+    from mmcv.runner import BaseModule
+
+    model_cfg = copy.deepcopy(cfg.model)
+    if ranks.size == 1 or device.type == "cpu":
+        without_sync_bn(model_cfg)
+    try:
+        network = task.build_network(model_cfg)
+        if isinstance(network, BaseModule):  # others initialise themselves when they are built
+            network.init_weights()
+    except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
+        raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
+    return network
+
+
+def build_dataset(task: Task, cfg: Config, data_cfg: Mapping[str, Any]) -> Any:
+    """A training dataset that is there and not empty.
+
+    Raises:
+        UserError: files are missing or unreadable, or nothing is left to train on.
+    """
+    way_out = (
+        "pass --data-root or set BDD100K_DATA_ROOT to the folder that holds images/, labels/ and "
+        "jsons/; tools/prepare_data.py makes jsons/"
+    )
+    try:
+        dataset = task.build_dataset(copy.deepcopy(data_cfg))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # MMDetection and MMSegmentation raise it anew, with the path inside the text.
+        path = error.filename or (re.findall(r"'([^']+)'", str(error)) or [error])[-1]
+        raise UserError(f"no training data for {task.name}: no {path}; {way_out}") from error
+    except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
+        raise UserError(f"{cfg.filename}: data.train cannot be built: {error}") from error
+    if len(dataset) == 0:
+        raise UserError(f"no training data for {task.name}: data.train is empty; {way_out}")
+    return dataset
+
+
+def _seed(
+    options: TrainingOptions, resumed: tuple[Path, dict[str, Any]] | None, ranks: Ranks
+) -> int:
+    """Asked for, else that of the run to go on with, else drawn on rank 0."""
+    if options.seed is not None:
+        return options.seed
+    kept = resumed[1]["meta"].get("seed") if resumed is not None else None
+    return int(
+        ranks.tell(str(kept if kept is not None else random.SystemRandom().randrange(2**31)))
+    )
+
+
+def _set_up_torch(cfg: Config, options: TrainingOptions) -> None:
+    torch.backends.cudnn.benchmark = bool(cfg.get("cudnn_benchmark")) and not options.deterministic
+    if options.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _logger(work_dir: Path, ranks: Ranks) -> tuple[logging.Logger, str]:
+    """Screen and ``STAMP.log`` on rank 0; problems only on the others."""
+    logger = logging.getLogger("bdd100k_models.training")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.propagate = False
+    logger.setLevel(logging.INFO if ranks.first else logging.ERROR)
+    stamp = time.strftime("%Y%m%d_%H%M%S")
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if ranks.first:
+        try:
+            work_dir.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(work_dir / f"{stamp}.log"))
+        except OSError as error:
+            raise UserError(f"cannot write to {work_dir}: {error.strerror}") from error
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+    return logger, stamp
+
+
+def _loaders(
+    task: Task, cfg: Config, options: TrainingOptions, ranks: Ranks, seed: int, batch: int
+) -> list[Any]:
+    """One loader for each part of the workflow; ``("val", n)`` gives losses on the val set."""
+    data = cfg.data
+    settings = {**data, **(data.get("train_dataloader") or {})}
+    workers = settings.get("workers_per_gpu", 2) if options.workers is None else options.workers
+    loaders = []
+    for mode, _ in cfg.get("workflow") or [("train", 1)]:
+        data_cfg = data.train
+        if mode == "val":
+            data_cfg = {**data.val, "pipeline": data.train.pipeline}
+            data_cfg.pop("test_mode", None)  # or it would come without labels
+        loaders.append(
+            make_training_loader(
+                build_dataset(task, cfg, data_cfg),
+                batch=batch,
+                workers=min(workers, max(1, (os.cpu_count() or 1) // ranks.size)),
+                ranks=ranks,
+                seed=seed,
+                endless=_runner(cfg) is StepRunner,
+                pin_memory=options.device.type == "cuda",
+                persistent_workers=settings.get("persistent_workers", True),
+            )
+        )
+    return loaders
+
+
+def _load(network: nn.Module, cfg: Config, task: Task, logger: logging.Logger) -> None:
+    """Start from the weights of ``load_from``; a head for other classes begins anew."""
+    path = checkpoint.find_checkpoint(cfg, task.name, report=logger.info)
+    fit = checkpoint.fit_weights(network, checkpoint.read_checkpoint(path)["state_dict"])
+    for line in [*fit.warnings, *fit.errors]:
+        logger.info("note: %s: %s", path.name, line)
+
+
+def _find_unused(cfg: Config, network: nn.Module) -> bool:
+    """As the config says; MMPose takes it for granted, the other packages do not."""
+    return bool(cfg.get("find_unused_parameters", optimization.package_of(network) == "mmpose"))
+
+
+def _runner(cfg: Config) -> type[EpochRunner] | type[StepRunner]:
+    kinds: dict[str, type[EpochRunner] | type[StepRunner]] = {
+        "EpochBasedRunner": EpochRunner,
+        "IterBasedRunner": StepRunner,
+    }
+    given = cfg.get("runner") or {}
+    kind = given.get("type") or ("IterBasedRunner" if "total_iters" in cfg else "EpochBasedRunner")
+    if kind not in kinds:
+        raise UserError(f"{cfg.filename}: runner {kind} is not supported; use {' or '.join(kinds)}")
+    return kinds[kind]
+
+
+def _length(cfg: Config) -> dict[str, int]:
+    """``max_epochs`` or ``max_iters`` of the schedule."""
+    key, old = (
+        ("max_iters", "total_iters")
+        if _runner(cfg) is StepRunner
+        else ("max_epochs", "total_epochs")
+    )
+    value = (cfg.get("runner") or {}).get(key, cfg.get(old))
+    if value is None:
+        raise UserError(f"{cfg.filename} does not say how long to train: set runner.{key}")
+    return {key: int(value)}
+
+
+def _meta(
+    task: Task, cfg: Config, options: TrainingOptions, seed: int, classes: Sequence[str]
+) -> dict[str, Any]:
+    """What checkpoints say of themselves."""
+    return {
+        **new_meta(),
+        "bdd100k_models_version": __version__,
+        "task": task.name,
+        "exp_name": Path(cfg.filename).name,
+        "config": options.config_text,
+        "seed": seed,
+        "CLASSES": list(classes),
+    }
+
+
+def _register_hooks(
+    runner: Any,
+    cfg: Config,
+    optimizer_config: dict[str, Any],
+    seed: int,
+    ranks: Ranks,
+    validation: Validation | None,
+) -> None:
+    runner.register_hook(SeedHook(seed, ranks.rank), priority="HIGHEST")
+    half = optimizer_config["type"] == "Fp16OptimizerHook"
+    runner.register_hook(FiniteLossHook(half_precision=half), priority="HIGHEST")
+    by_epoch = isinstance(runner, EpochRunner)
+    checkpoint_config = copy.deepcopy(cfg.get("checkpoint_config"))
+    if checkpoint_config is not None:
+        checkpoint_config.setdefault("by_epoch", by_epoch)
+    try:
+        runner.register_training_hooks(
+            copy.deepcopy(cfg.get("lr_config")),
+            optimizer_config,
+            checkpoint_config,
+            _log_config(cfg),
+            copy.deepcopy(cfg.get("momentum_config")),
+            custom_hooks_config=copy.deepcopy(cfg.get("custom_hooks")),
+        )
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise UserError(f"{cfg.filename}: hooks cannot be built: {error}") from error
+    if validation is not None:
+        settings = cfg.get("evaluation") or {}
+        best = settings.get("save_best", "auto")
+        runner.register_hook(
+            EvaluationHook(
+                validation.scores,
+                ranks,
+                interval=settings.get("interval", 1),
+                by_epoch=settings.get("by_epoch", by_epoch),
+                start=settings.get("start") or 0,
+                save_best=validation.task.headline[0] if best == "auto" else best,
+                images=len(validation.records),
+            ),
+            priority="LOW",
+        )
+
+
+def _log_config(cfg: Config) -> dict[str, Any]:
+    """The config's log, with TensorBoard's beside it."""
+    log = copy.deepcopy(dict(cfg.get("log_config") or {"interval": 50, "hooks": []}))
+    kinds = [hook["type"] for hook in log["hooks"]]
+    for kind in ("TextLoggerHook", "TensorboardLoggerHook"):
+        if kind not in kinds:
+            log["hooks"].append({"type": kind})
+    return log
+
+
+def _run(runner: Any, loaders: list[Any], cfg: Config) -> None:
+    workflow = [tuple(flow) for flow in cfg.get("workflow") or [("train", 1)]]
+    try:
+        with runner.listening():
+            runner.run(loaders, workflow)
+    except StopTrainingError:
+        runner.call_hook("after_run")
+    except torch.cuda.OutOfMemoryError as error:
+        raise UserError(
+            f"out of GPU memory at step {runner.iter + 1}; lower data.samples_per_gpu, or the "
+            "size of pictures"
+        ) from error
+    runner.logger.info("trained to step %d; all files are in %s", runner.iter, runner.work_dir)
