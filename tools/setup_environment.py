@@ -117,12 +117,13 @@ def install(folder: Path, torch_index: "str | None", system_site_packages: bool)
 def step(what: str, command: "list[str]") -> None:
     """One visible step."""
     print(f"installing {what}", flush=True)
-    subprocess.run(command, check=True)
+    # Packages warn about their own set-up scripts, which is nothing to a user.
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 
 
 def has_torch(python: Path) -> bool:
     """Whether the environment has a torch that is new enough, and its torchvision."""
-    code = "import torch, torchvision; torchvision.ops.nms; print(torch.__version__)"
+    code = "import torch, torchvision; torch.ops.torchvision.nms; print(torch.__version__)"
     answer = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     match = re.match(r"(\d+)\.(\d+)", answer.stdout)
     return bool(match) and (int(match.group(1)), int(match.group(2))) >= OLDEST_TORCH
