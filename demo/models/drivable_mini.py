@@ -6,10 +6,11 @@ _base_ = [
 ]
 model = dict(decode_head=dict(num_classes=3))
 data = dict(
-    samples_per_gpu=8,
+    samples_per_gpu=4,
     train=dict(pipeline={{_base_.train_pipeline}}),
     val=dict(pipeline={{_base_.test_pipeline}}),
     test=dict(pipeline={{_base_.test_pipeline}}),
 )
+optimizer = dict(lr=2e-3)
 runner = dict(type="EpochBasedRunner", max_epochs=6)
 evaluation = dict(interval=3, metric="mIoU")
