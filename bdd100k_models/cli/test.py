@@ -81,13 +81,14 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     from bdd100k_models.engine.ranks import join
 
     task.register()
-    options = arguments.parse_options(args.cfg_options)
-    cfg = load_config(args.config, options=options, data_root=args.data_root)
-    task.bind(cfg)
-    task.configure(args, cfg)
     ranks = join(args.launcher, args.device, args.local_rank)
     try:
-        records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
+        with ranks.together():
+            options = arguments.parse_options(args.cfg_options)
+            cfg = load_config(args.config, options=options, data_root=args.data_root)
+            task.bind(cfg)
+            task.configure(args, cfg)
+            records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
         _predict_and_score(task, args, cfg, records, ranks)
     finally:
         ranks.leave()
@@ -150,7 +151,9 @@ def _predict_and_score(
     identity = inference.run_identity(
         task, cfg, checkpoint[1], records, args.precision, fused=args.fuse_conv_bn
     )
-    model = build_model(cfg, checkpoint[0], str(device), task=task)
+    with ranks.together():
+        report = print if ranks.first else _say_nothing
+        model = build_model(cfg, checkpoint[0], str(device), task=task, report=report)
     if args.fuse_conv_bn:
         from mmcv.cnn import fuse_conv_bn
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +26,26 @@ def build_model(
     device: str = "cpu",
     *,
     task: Task | None = None,
+    report: Callable[[str], None] = print,
 ) -> nn.Module:
-    """See :func:`bdd100k_models.build_model`; ``task`` where the config does not tell it."""
+    """See :func:`bdd100k_models.build_model`; ``task`` where the config does not tell it.
+
+    ``report`` takes notes on the checkpoint.
+    """
     chosen_device = resolve_device(device)
     task = task or task_of(cfg)
     model = build_network(task, cfg)
     if checkpoint is not None:
         path = checkpoints.find_checkpoint(
-            cfg, task.name, None if checkpoint == "published" else checkpoint
+            cfg, task.name, None if checkpoint == "published" else checkpoint, report
         )
-        checkpoints.load_weights(model, path)
+        checkpoints.load_weights(model, path, report)
     task.adapt(model)
     helper = task.helper()
     if helper is not None:
-        task.take_helper(build_model(helper.cfg, helper.checkpoint, device, task=helper.task))
+        task.take_helper(
+            build_model(helper.cfg, helper.checkpoint, device, task=helper.task, report=report)
+        )
     return model.to(chosen_device).eval()
 
 

@@ -8,7 +8,8 @@ import re
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,20 @@ class Ranks:
         for text in problems:
             if text is not None:
                 raise SharedError(text)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What all ranks do alike: a mistake that any of them meets ends it on all.
+
+        Raises:
+            SharedError: on every rank; the mistake of the lowest rank that met one.
+        """
+        problem = None
+        try:
+            yield
+        except UserError as error:
+            problem = str(error)
+        self.agree(problem)
 
     def tell(self, value: str) -> str:
         """Rank 0's ``value``, on every rank."""

@@ -87,3 +87,10 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write to .*; choose another folder"):
         check_writable(tmp_path / "file", Ranks())
+
+
+def test_what_is_done_together_fails_together() -> None:
+    with Ranks().together():
+        pass
+    with pytest.raises(SharedError, match=r"^no such config$"), Ranks().together():
+        raise UserError("no such config")
