@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -401,7 +402,8 @@ def read_file(path: Path) -> Any:
         raise UserError(f"no checkpoint at {path}")
     size = path.stat().st_size
     try:
-        with safe_numpy():
+        with safe_numpy(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about foreign pickles, which are refused below
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -410,7 +412,10 @@ def read_file(path: Path) -> Any:
                 f"{path} is refused: loading it would call {wanted.group(1)}, which no weights "
                 "need; if you trust its origin, save its state_dict alone and load that"
             ) from error
-        raise UserError(f"{path} is no checkpoint ({_first_line(error)}; {size} bytes)") from error
+        raise UserError(
+            f"{path} is refused: it is no file that torch saves weights in ({size} bytes), and "
+            "other pickles can run code; save its state_dict with torch.save and load that"
+        ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{path} is truncated or damaged ({_first_line(error)}; {size} bytes); "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -28,10 +29,15 @@ _INTERVAL = 0.05
 
 @dataclass(frozen=True)
 class MemoryFigure:
-    """One run: pictures, labels written, peak of the main process and of all, MiB, seconds."""
+    """One run: pictures, labels written, MiB of the main process and of all, seconds.
+
+    ``settled_mib`` is the median of the main process over the second half of the run: the peaks
+    are those of single pictures, and more pictures meet higher ones by chance.
+    """
 
     images: int
     labels: int
+    settled_mib: float
     main_mib: float
     all_mib: float
     seconds: float
@@ -97,14 +103,16 @@ def _run(folder: Path, weights: Path, count: int) -> MemoryFigure:
     if status:
         raise UserError(f"the run over {count} pictures ended with status {status}")
     labels = sum(line.count(b'"score"') for line in open(out / "det.json", "rb"))
-    return MemoryFigure(count, labels, peak.main, peak.all, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return MemoryFigure(count, labels, peak.settled(), max(peak.main), peak.all, seconds)
 
 
 class _Peak:
     """Watches the memory of a process and its children from a thread, MiB."""
 
     def __init__(self, pid: int) -> None:
-        self.main = self.all = 0.0
+        self.main: list[float] = []
+        self.all = 0.0
         self._process = psutil.Process(pid)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -117,8 +125,12 @@ class _Peak:
                 family = [child.memory_info().rss for child in self._process.children()]
             except psutil.Error:
                 continue
-            self.main = max(self.main, main / 2**20)
+            self.main.append(main / 2**20)
             self.all = max(self.all, (main + sum(family)) / 2**20)
+
+    def settled(self) -> float:
+        """Median of the main process over the second half of the time."""
+        return statistics.median(self.main[len(self.main) // 2 :])
 
     def stop(self) -> None:
         """End the watch."""
@@ -128,9 +140,9 @@ class _Peak:
 
 def memory_table(figures: Sequence[MemoryFigure]) -> str:
     """A line for each run."""
-    lines = [f"{'pictures':>9}{'labels':>9}{'main MiB':>10}{'all MiB':>9}{'seconds':>9}"]
+    lines = [f"{'pictures':>9}{'labels':>9}{'settled':>9}{'peak':>7}{'all MiB':>9}{'seconds':>9}"]
     lines += [
-        f"{f.images:>9}{f.labels:>9}{f.main_mib:>10.0f}{f.all_mib:>9.0f}{f.seconds:>9.0f}"
+        f"{f.images:>9}{f.labels:>9}{f.settled_mib:>9.0f}{f.main_mib:>7.0f}{f.all_mib:>9.0f}{f.seconds:>9.0f}"
         for f in figures
     ]
     return "\n".join(lines)

@@ -79,6 +79,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
 
     from bdd100k_models.config import load_config
     from bdd100k_models.engine.ranks import join
+    from bdd100k_models.tasks import check_task
 
     task.register()
     ranks = join(args.launcher, args.device, args.local_rank)
@@ -86,6 +87,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
         with ranks.together():
             options = arguments.parse_options(args.cfg_options)
             cfg = load_config(args.config, options=options, data_root=args.data_root)
+            check_task(cfg, task.name)
             task.bind(cfg)
             task.configure(args, cfg)
             records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
@@ -124,7 +126,7 @@ def _predict_and_score(
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine import inference
     from bdd100k_models.engine.compilation import compile_backbone
-    from bdd100k_models.engine.loading import build_pipeline
+    from bdd100k_models.engine.loading import build_pipeline, share_cores
     from bdd100k_models.engine.model import build_model, resolve_device
     from bdd100k_models.engine.precision import apply_precision
     from bdd100k_models.engine.ranks import check_shared, check_writable
@@ -165,12 +167,13 @@ def _predict_and_score(
         workers=_workers(args, cfg, ranks),
         min_score=args.show_score_thr,
     )
-    number_format = apply_precision(model, cfg, args.precision, device)
+    apply_precision(model, cfg, args.precision, device)
+    share_cores(device, ranks, options.workers)
     with inference.only_run(places, ranks):
         inference.prepare_shards(
             places, identity, ranks, resume=args.resume, overwrite=args.overwrite
         )
-        files = inference.run(task, model, records, pipeline, number_format, ranks, places, options)
+        files = inference.run(task, model, records, pipeline, ranks, places, options)
     if not ranks.first:
         return
     for file in files:
@@ -241,4 +244,4 @@ def _workers(args: argparse.Namespace, cfg: object, ranks: Ranks) -> int:
     if args.workers is not None:
         return max(0, args.workers)
     wanted = (cfg.get("data") or {}).get("workers_per_gpu", 2)
-    return max(1, min(wanted, (os.cpu_count() or 1) // ranks.size))
+    return max(1, min(wanted, (os.cpu_count() or 1) // (2 * ranks.size)))

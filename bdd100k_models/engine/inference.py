@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -207,7 +207,6 @@ def run(
     model: nn.Module,
     records: Sequence[ImageRecord],
     pipeline: Callable[[ImageRecord], Any],
-    precision: AbstractContextManager[Any],
     ranks: Ranks,
     places: Places,
     options: LoopOptions,
@@ -230,7 +229,7 @@ def run(
     if mine:
         try:
             with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
-                _loop(task, model, mine, pipeline, precision, places, options, shard, progress)
+                _loop(task, model, mine, pipeline, places, options, shard, progress)
         except UserError as error:
             problem = str(error)
         finally:
@@ -252,7 +251,6 @@ def _loop(
     model: nn.Module,
     records: Sequence[ImageRecord],
     pipeline: Callable[[ImageRecord], Any],
-    precision: AbstractContextManager[Any],
     places: Places,
     options: LoopOptions,
     shard: writer.ShardWriter,
@@ -267,7 +265,7 @@ def _loop(
         pin_memory=device.type == "cuda",
     )
     problems: list[str] = []
-    with torch.inference_mode(), precision:
+    with torch.inference_mode():
         for loaded in loader:
             problems += loaded.problems
             for batch in loaded.batches:

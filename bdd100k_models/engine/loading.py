@@ -11,6 +11,7 @@ import torch
 from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset
 
+from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks.base import ImageRecord, Task
 
@@ -60,7 +61,9 @@ class RecordDataset(Dataset[Sample]):
             return Sample(record, self._pipeline(record))
         except Exception as error:  # whatever a decoder or a pipeline step trips over
             reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
-            return Sample(record, None, f"{record.path} cannot be read as a picture ({reason})")
+            # What a decoder gives for a file that is no picture at all says nothing to a user.
+            told = "" if "NoneType" in reason else f" ({reason})"
+            return Sample(record, None, f"{record.path} cannot be read as a picture{told}")
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,16 @@ def make_loader(
         pin_memory=pin_memory,
         worker_init_fn=_single_threaded if workers else None,
     )
+
+
+def share_cores(device: torch.device, ranks: Ranks, workers: int) -> None:
+    """On a CPU, leave a core to each loader process, unless ``OMP_NUM_THREADS`` says otherwise.
+
+    torch's threads wait for each other by spinning, so one that has to share its core with a
+    loader slows all of them down several times. torchrun sets the variable itself.
+    """
+    if device.type == "cpu" and ranks.size == 1 and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
 
 
 def _single_threaded(worker: int) -> None:

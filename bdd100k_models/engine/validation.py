@@ -73,13 +73,12 @@ class Validation:
         places = inference.Places(out=self.folder, shards=self.folder / ".shards")
         identity = inference.run_identity(self.task, self.cfg, None, self.records, "auto")
         inference.prepare_shards(places, identity, self.ranks, resume=False, overwrite=True)
-        precision = apply_precision(tested, self.cfg, "auto", self.device)
+        apply_precision(tested, self.cfg, "auto", self.device)
         inference.run(
             self.task,
             tested,
             self.records,
             self.task.pipeline(self.cfg),
-            precision,
             self.ranks,
             places,
             self.loop,

@@ -139,8 +139,11 @@ def _clear(out: Path) -> None:
         elif folder.is_dir():
             shutil.rmtree(folder)
     # Until the end the folder must be known as ours, or an interrupted run could not be repeated.
-    out.mkdir(parents=True, exist_ok=True)
-    (out / MARKER).write_text("{}\n", encoding="utf-8")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MARKER).write_text("{}\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}; choose another --out") from error
 
 
 def _make_folders(out: Path) -> None:

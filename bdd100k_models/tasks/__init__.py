@@ -46,16 +46,36 @@ def task_of(cfg: Config) -> Task:
     Raises:
         UserError: the config names no dataset type of the zoo.
     """
-    data = cfg.get("data") or {}
+    name = _task_name(cfg)
+    if name is None:
+        known = ", ".join(t for types in DATASET_TYPES.values() for t in types)
+        raise UserError(f"{cfg.filename}: data.test.type names no task of the zoo; known: {known}")
+    task = get_task(name)
+    task.bind(cfg)
+    return task
+
+
+def check_task(cfg: Config, name: str) -> None:
+    """A config whose datasets are those of another task is not for the task ``name``.
+
+    Raises:
+        UserError: the task that it is for.
+    """
+    own = _task_name(cfg)
+    if own not in (None, name):
+        raise UserError(f"{cfg.filename} is a config for {own}, not for {name}; use {own}/test.py")
+
+
+def _task_name(cfg: Config) -> str | None:
+    data = cfg.get("data")
+    if not isinstance(data, Mapping):
+        return None
     for split in ("test", "val", "train"):
-        for dataset_type in _dataset_types(data.get(split) or {}):
+        for dataset_type in _dataset_types(data.get(split)):
             for name, types in DATASET_TYPES.items():
                 if dataset_type in types:
-                    task = get_task(name)
-                    task.bind(cfg)
-                    return task
-    known = ", ".join(t for types in DATASET_TYPES.values() for t in types)
-    raise UserError(f"{cfg.filename}: data.test.type names no task of the zoo; known: {known}")
+                    return name
+    return None
 
 
 def _dataset_types(data: Any) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,6 @@ def run_task(tmp_path: Path) -> RunTask:
             model,
             task.records(cfg),
             task.pipeline(cfg),
-            nullcontext(),
             Ranks(),
             Places(out=out, shards=out / ".shards"),
             LoopOptions(batch_size=batch_size, workers=0),

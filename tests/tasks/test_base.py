@@ -10,7 +10,7 @@ import pytest
 from mmcv import Config
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.tasks import base, get_task, task_of
+from bdd100k_models.tasks import base, check_task, get_task, task_of
 from bdd100k_models.tasks.base import mask_file, records_of_images
 
 
@@ -129,3 +129,11 @@ def test_task_of_a_config() -> None:
         task_of(Config(dict(data=dict(test=dict(type="CocoDataset")))))
     with pytest.raises(UserError, match="no task 'mot'"):
         get_task("mot")
+
+
+def test_config_of_another_task() -> None:
+    cfg = Config(dict(data=dict(test=dict(type="BDD100KSemSegDataset"))))
+    check_task(cfg, "sem_seg")
+    check_task(Config(dict(data=dict(test=dict(type="OwnDataset")))), "det")
+    with pytest.raises(UserError, match=r"config for sem_seg, not for det; use sem_seg/test\.py"):
+        check_task(cfg, "det")
