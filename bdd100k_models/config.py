@@ -100,12 +100,29 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Override entries of a config in place; see :func:`load_config`.
 
     Raises:
-        UserError: an option that cannot be applied.
+        UserError: an option that cannot be applied, or text where a number or a dict stands.
     """
+    for key, value in options.items():
+        now = _value_at(cfg, key)
+        if isinstance(value, str) and isinstance(now, (bool, int, float, Mapping)):
+            raise UserError(f"--cfg-options {key}={value}: it is {now!r} now, which is no text")
     try:
         cfg.merge_from_dict(dict(options))
     except (KeyError, TypeError, IndexError, AssertionError) as error:
         raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
+
+
+def _value_at(cfg: Config, key: str) -> Any:
+    """What stands at a dotted key; None where nothing does."""
+    value: Any = cfg
+    for part in key.split("."):
+        if isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, Mapping) or value is cfg:
+            value = value.get(part)
+        else:
+            return None
+    return value
 
 
 def load_config(

@@ -93,3 +93,21 @@ def test_broken_config_names_file_and_reason(
         load_config(path)
     assert "\n" not in str(caught.value)
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.test_cfg.rcnn.score_thr", "abc", r"score_thr=abc: it is 0\.05 now"),
+        ("model.test_cfg.rcnn.nms", "[", r"nms=\[: it is {.*} now, which is no text"),
+        ("data.test.pipeline.1.flip", "maybe", "flip=maybe: it is False now"),
+    ],
+)
+def test_text_in_the_place_of_a_number(key: str, value: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_config(NAME, options={key: value})
+
+
+def test_text_in_the_place_of_text_or_nothing() -> None:
+    cfg = load_config(NAME, options={"load_from": "x.pth", "model.type": "Y", "new.key": "z"})
+    assert (cfg.load_from, cfg.model.type, cfg.new.key) == ("x.pth", "Y", "z")
