@@ -142,7 +142,9 @@ def only_run(places: Places, ranks: Ranks) -> Iterator[None]:
         path = places.shards.with_name(f"{places.shards.name}.lock")
         lock = open(path, "wb")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Unlike flock's, this lock is not handed on to loader processes, which outlive a
+            # killed run for some seconds.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             problem = (
                 f"another run is writing to {places.out} now; wait for its end, or choose another "

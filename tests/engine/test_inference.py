@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bdd100k_models.config import REPOSITORY
 from bdd100k_models.engine.inference import Places, check_pictures, only_run, prepare_shards
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
@@ -42,14 +45,30 @@ def test_folder_of_the_images(tmp_path: Path) -> None:
         check("det", ["x.jpg"], tmp_path, tmp_path / "in")
 
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from bdd100k_models.engine.inference import Places, only_run
+from bdd100k_models.engine.ranks import Ranks
+out = Path(sys.argv[1])
+with only_run(Places(out, out / ".shards"), Ranks()):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
 def test_only_one_run_at_a_time(tmp_path: Path) -> None:
     places = Places(tmp_path, tmp_path / ".shards")
-    with (
-        only_run(places, Ranks()),
-        pytest.raises(UserError, match=r"another run is writing to .* now"),
-        only_run(places, Ranks()),
-    ):
-        raise AssertionError("two runs at once")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, cwd=REPOSITORY
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(UserError, match=r"another run is writing to .* now"),
+            only_run(places, Ranks()),
+        ):
+            raise AssertionError("two runs at once")
+        other.kill()
     with only_run(places, Ranks()):
         pass
     assert list(tmp_path.iterdir()) == []
