@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+from bdd100k_models.catalogue import SERVER as PUBLISHED_BASE
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE = "BDD100K_MODELS_HOME"
 MIRRORS_VARIABLE = "BDD100K_MODELS_MIRRORS"
-PUBLISHED_BASE = "https://dl.cv.ethz.ch/bdd100k"
 
 #: Seconds to connect, and between two pieces of a download.
 _TIMEOUT = (10, 60)

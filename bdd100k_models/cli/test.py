@@ -221,13 +221,10 @@ def _checkpoint(
         say = print if report else _say_nothing
         return checkpoint.find_checkpoint(cfg, task.name, args.checkpoint, report=say)
 
-    problem, path = None, None
-    if ranks.local == 0:
-        try:
+    path = None
+    with ranks.together():
+        if ranks.local == 0:
             path = find(report=ranks.first)
-        except UserError as error:
-            problem = str(error)
-    ranks.agree(problem)
     if path is None:
         path = find(report=False)
     return path, checkpoint.md5(path)

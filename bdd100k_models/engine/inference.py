@@ -94,17 +94,12 @@ def check_pictures(
     Raises:
         UserError: on every rank; the images in question, and what to do.
     """
-    problem = None
-    if ranks.first:
-        masks, pictures = task.mask_folder(), places.pictures
-        try:
-            if masks is not None:
-                _check_targets(records, places.out, lambda name: mask_file(masks, name))
-            if pictures is not None:
-                _check_targets(records, pictures, drawn_name)
-        except UserError as error:
-            problem = str(error)
-    ranks.agree(problem)
+    masks, pictures = task.mask_folder(), places.pictures
+    with ranks.together():
+        if ranks.first and masks is not None:
+            _check_targets(records, places.out, lambda name: mask_file(masks, name))
+        if ranks.first and pictures is not None:
+            _check_targets(records, pictures, drawn_name)
 
 
 def _check_targets(
@@ -169,39 +164,33 @@ def prepare_shards(
         UserError: on every rank; results of an interrupted run are there and neither ``resume``
             nor ``overwrite`` was asked for; or they are those of another run.
     """
-    problem = None
-    if ranks.first:
-        try:
-            problem = _prepare(places, identity, resume=resume, overwrite=overwrite)
-        except OSError as error:
-            problem = f"cannot write to {places.shards}: {error.strerror}"
-        except UserError as error:
-            problem = str(error)
-    ranks.agree(problem)
+    with ranks.together():
+        if ranks.first:
+            try:
+                _prepare(places, identity, resume=resume, overwrite=overwrite)
+            except OSError as error:
+                raise UserError(f"cannot write to {places.shards}: {error.strerror}") from error
 
 
-def _prepare(
-    places: Places, identity: dict[str, Any], *, resume: bool, overwrite: bool
-) -> str | None:
+def _prepare(places: Places, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
     run_file = places.shards / _RUN_FILE
     if run_file.is_file() and not overwrite:
         if not resume:
-            return (
+            raise UserError(
                 f"{places.shards} holds results of an interrupted run; "
                 "add --resume to go on with it, or --overwrite to start anew"
             )
         earlier = read_json(run_file)
         differing = [key for key in identity if earlier.get(key) != identity[key]]
         if differing:
-            return (
+            raise UserError(
                 f"cannot resume: {places.shards} belongs to a run with another "
                 f"{', '.join(differing)}; repeat that command, or add --overwrite to start anew"
             )
-        return None
+        return
     if places.shards.is_dir():
         shutil.rmtree(places.shards)
     writer.write_json(run_file, identity)
-    return None
 
 
 def run(
@@ -227,16 +216,13 @@ def run(
         len(records), done=len(records) - len(todo), scale=ranks.size, shown=ranks.first
     )
     started = time.monotonic()
-    problem = None
-    if mine:
+    with ranks.together():  # a rank that met a problem lets the others do their part
         try:
-            with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
-                _loop(task, model, mine, pipeline, places, options, shard, progress)
-        except UserError as error:
-            problem = str(error)
+            if mine:
+                with writer.ShardWriter(places.shards, f"{attempt:03d}-rank{ranks.rank}") as shard:
+                    _loop(task, model, mine, pipeline, places, options, shard, progress)
         finally:
             progress.close()
-    ranks.agree(problem)  # after the others have done their part
     if not ranks.first:
         return []
     spent = time.monotonic() - started

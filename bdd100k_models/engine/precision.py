@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 

@@ -18,8 +18,6 @@ import torch.distributed as dist
 
 from bdd100k_models.errors import UserError
 
-LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
-
 #: Ranks finish at different times and meet at the end, so the meeting must be able to wait.
 _PATIENCE = datetime.timedelta(days=2)
 
