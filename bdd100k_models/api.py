@@ -20,7 +20,7 @@ def list_models(task: str | None = None, pattern: str = "*") -> list[str]:
     Raises:
         UserError: no such task.
     """
-    from bdd100k_models import catalogue
+    from bdd100k_models.zoo import catalogue
 
     return catalogue.list_models(task=task, pattern=pattern)
 

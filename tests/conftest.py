@@ -12,8 +12,8 @@ import pytest
 @pytest.fixture(scope="session")
 def mini_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with 6 train and 4 val pictures, labels of all seven tasks, converted JSON."""
-    from bdd100k_models.data_preparation import prepare
-    from bdd100k_models.mini.dataset import MiniOptions, build
+    from bdd100k_models.data.mini.dataset import MiniOptions, build
+    from bdd100k_models.data.preparation import prepare
 
     root = tmp_path_factory.mktemp("mini") / "bdd100k"
     build(root, MiniOptions(train=6, val=4, test=2, seed=7))

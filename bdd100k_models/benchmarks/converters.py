@@ -11,7 +11,14 @@ from scalabel.label.transforms import (
 )
 
 from bdd100k_models.benchmarks.timing import Comparison
-from bdd100k_models.classes import (
+from bdd100k_models.frames import Label
+from bdd100k_models.frames.detection import detection_labels
+from bdd100k_models.frames.instance import CroppedMask, instance_outputs
+from bdd100k_models.frames.panoptic import INSTANCE_OFFSET, panoptic_bitmask, panoptic_labels
+from bdd100k_models.frames.pose import pose_labels
+from bdd100k_models.frames.rle import encode_crop, encode_mask
+from bdd100k_models.frames.semantic import semantic_labels
+from bdd100k_models.zoo.classes import (
     DET,
     INS_SEG,
     PAN_SEG_STUFF,
@@ -22,13 +29,6 @@ from bdd100k_models.classes import (
     POSE_KEYPOINTS,
     SEM_SEG,
 )
-from bdd100k_models.frames import Label
-from bdd100k_models.frames.detection import detection_labels
-from bdd100k_models.frames.instance import CroppedMask, instance_outputs
-from bdd100k_models.frames.panoptic import INSTANCE_OFFSET, panoptic_bitmask, panoptic_labels
-from bdd100k_models.frames.pose import pose_labels
-from bdd100k_models.frames.rle import encode_crop, encode_mask
-from bdd100k_models.frames.semantic import semantic_labels
 
 HEIGHT, WIDTH = 720, 1280
 

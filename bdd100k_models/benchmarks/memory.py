@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import psutil
 
-from bdd100k_models.config import REPOSITORY
 from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
 
 CONFIG = REPOSITORY / "demo" / "models" / "det_mini.py"
 #: Pixels; small, as the memory for results and not that of the model is measured.

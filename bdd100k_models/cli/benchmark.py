@@ -50,7 +50,7 @@ def run_converters(args: argparse.Namespace) -> int:
     """``converters``: all comparisons of :mod:`bdd100k_models.benchmarks.converters`."""
     from bdd100k_models.benchmarks.converters import converter_comparisons
     from bdd100k_models.benchmarks.timing import machine, measure, table
-    from bdd100k_models.frames.writer import write_json
+    from bdd100k_models.files import write_json
 
     timings = [measure(comparison, args.repeats) for comparison in converter_comparisons()]
     print(table(timings))
@@ -64,7 +64,7 @@ def run_memory(args: argparse.Namespace) -> int:
     """``memory``: :func:`bdd100k_models.benchmarks.memory.measure_memory`."""
     from bdd100k_models.benchmarks.memory import measure_memory, memory_table
     from bdd100k_models.benchmarks.timing import machine
-    from bdd100k_models.frames.writer import write_json
+    from bdd100k_models.files import write_json
 
     with tempfile.TemporaryDirectory() as folder:
         figures = measure_memory(args.images, Path(folder))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bdd100k_models.config import REPOSITORY
 from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
 
 #: Pictures that are rendered and scored.
 PICTURES = 60

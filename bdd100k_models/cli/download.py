@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models import catalogue, checkpoint
-from bdd100k_models.catalogue import PublishedModel
 from bdd100k_models.errors import UserError
+from bdd100k_models.weights import store as checkpoint
+from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo.catalogue import PublishedModel
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -7,9 +7,9 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from bdd100k_models import catalogue
-from bdd100k_models.catalogue import PublishedModel
 from bdd100k_models.errors import UserError
+from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo.catalogue import PublishedModel
 
 
 def build_parser() -> argparse.ArgumentParser:

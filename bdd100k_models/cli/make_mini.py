@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: the folder cannot be used, or a number makes no sense.
     """
     args = build_parser().parse_args(argv)
+    from bdd100k_models.data.mini.dataset import MiniOptions, build
     from bdd100k_models.engine.progress import Progress
-    from bdd100k_models.mini.dataset import MiniOptions, build
 
     options = MiniOptions(args.train, args.val, args.test, args.seed)
     progress = Progress(args.train + args.val + args.test)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bdd100k_models import catalogue, model_cards
-from bdd100k_models.config import REPOSITORY
+from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo import catalogue, model_cards
 
 
 def build_parser() -> argparse.ArgumentParser:

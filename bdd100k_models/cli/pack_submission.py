@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models import submission
+from bdd100k_models.evaluation import submission
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check, report, and pack what ``argv`` names.
 
     Raises:
-        UserError: see :mod:`bdd100k_models.submission`.
+        UserError: see :mod:`bdd100k_models.evaluation.submission`.
     """
     args = build_parser().parse_args(argv)
     checked = submission.check(

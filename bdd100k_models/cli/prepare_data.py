@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: the data root is none, or a task is unknown.
     """
     args = build_parser().parse_args(argv)
-    from bdd100k_models.data_preparation import prepare
+    from bdd100k_models.data.preparation import prepare
 
     reports = prepare(args.data_root, args.tasks, args.splits, args.workers, args.quiet)
     for report in reports:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     from bdd100k_models.config import apply_options, read_config
-    from bdd100k_models.config_text import standalone_text
+    from bdd100k_models.config.text import standalone_text
 
     cfg = read_config(args.config)
     apply_options(cfg, arguments.parse_options(args.cfg_options))

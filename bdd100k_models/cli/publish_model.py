@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: the checkpoint is none, or ``OUT`` cannot be written.
     """
     args = make_parser().parse_args(argv)
-    from bdd100k_models import publishing
+    from bdd100k_models.weights import publishing
 
     published = publishing.publish(args.checkpoint, args.out, half=args.half)
     print(f"wrote {published.path} ({published.path.stat().st_size / 2**20:.1f} MiB)")

@@ -188,7 +188,7 @@ def _score(
     task: Task, args: argparse.Namespace, out: Path, root: Path, records: list[ImageRecord]
 ) -> None:
     """Official scores of what a run wrote: a table, and two files."""
-    from bdd100k_models.frames.writer import write_json
+    from bdd100k_models.files import write_json
 
     names = [record.name for record in records] if args.limit else None
     nproc = args.nproc or min(4, os.cpu_count() or 1)
@@ -213,7 +213,7 @@ def _checkpoint(
     """The checkpoint file and its MD5; one process of a node looks first, and downloads."""
     from mmcv import Config
 
-    from bdd100k_models import checkpoint
+    from bdd100k_models.weights import store as checkpoint
 
     assert isinstance(cfg, Config)
 

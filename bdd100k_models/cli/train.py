@@ -141,7 +141,7 @@ def _settings(
 
 def _portable_text(cfg: Config, root: Path) -> str:
     """The config as others can use it: data where configs have it, no files to start from."""
-    from bdd100k_models.config_text import standalone_text
+    from bdd100k_models.config.text import standalone_text
 
     portable = copy.deepcopy(cfg)
     portable.load_from = portable.resume_from = None
@@ -150,8 +150,8 @@ def _portable_text(cfg: Config, root: Path) -> str:
 
 def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
     """Pretrained files of ``cfg`` become local ones, or nothing; a node's first process looks."""
-    from bdd100k_models import pretrained
     from bdd100k_models.engine.model import without_pretrained
+    from bdd100k_models.weights import pretrained
 
     if args.no_pretrained:
         without_pretrained(cfg.model)

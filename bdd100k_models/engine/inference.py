@@ -24,8 +24,9 @@ from bdd100k_models.engine.loading import make_loader, to_device
 from bdd100k_models.engine.progress import Progress, clock
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import read_json, write_json
 from bdd100k_models.frames import writer
-from bdd100k_models.tasks.base import ImageRecord, Prediction, Task, mask_file, read_json
+from bdd100k_models.tasks.base import ImageRecord, Prediction, Task, mask_file
 from bdd100k_models.visualization import draw_frame, read_picture, save_picture
 from bdd100k_models.visualization.pictures import drawn_name
 
@@ -190,7 +191,7 @@ def _prepare(places: Places, identity: dict[str, Any], *, resume: bool, overwrit
         return
     if places.shards.is_dir():
         shutil.rmtree(places.shards)
-    writer.write_json(run_file, identity)
+    write_json(run_file, identity)
 
 
 def run(

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import inputs
 from bdd100k_models.evaluation.inputs import RawFrame
 from bdd100k_models.evaluation.locations import Form, check_task_and_form
 from bdd100k_models.evaluation.scores import Scores
 from bdd100k_models.evaluation.tagging import TAGS, tagging_config
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from bdd100k.common.typing import BDD100KConfig

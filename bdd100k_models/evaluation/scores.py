@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bdd100k_models import atomic
+from bdd100k_models.files import write_bytes
 
 if TYPE_CHECKING:
     from scalabel.eval.result import Result
@@ -63,7 +63,7 @@ class Scores:
 
     def save(self, path: str | Path) -> Path:
         """Write :meth:`as_dict` as strict JSON; the file appears whole or not at all."""
-        return atomic.write_bytes(path, orjson.dumps(self.as_dict(), option=orjson.OPT_INDENT_2))
+        return write_bytes(path, orjson.dumps(self.as_dict(), option=orjson.OPT_INDENT_2))
 
 
 def _plain(value: Any) -> Any:

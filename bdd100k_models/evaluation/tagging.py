@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from scalabel.label.typing import Config

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bdd100k_models.classes import (
+from bdd100k_models.frames import Label
+from bdd100k_models.frames.detection import box2d_corners, finite_scores
+from bdd100k_models.zoo.classes import (
     POSE_CATEGORY,
     POSE_EDGES,
     POSE_GRAPH_TYPE,
     POSE_KEYPOINTS,
 )
-from bdd100k_models.frames import Label
-from bdd100k_models.frames.detection import box2d_corners, finite_scores
 
 
 def pose_labels(

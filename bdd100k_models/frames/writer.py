@@ -18,7 +18,6 @@ from typing import IO, Any, Protocol
 import numpy as np
 import orjson
 
-from bdd100k_models.atomic import write_bytes
 from bdd100k_models.errors import UserError
 
 _LINE = re.compile(rb'\{"i":(\d+),')
@@ -184,14 +183,3 @@ class _Writer:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Strict JSON, appearing whole or not at all; NaN becomes null.
-
-    Raises:
-        UserError: the folder cannot be written.
-    """
-    write_bytes(
-        path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"
-    )

@@ -8,7 +8,6 @@ worker) → ``collate`` → ``predict`` (the model) → ``convert`` (arrays to S
 from __future__ import annotations
 
 import glob
-import json
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import read_json
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -315,18 +315,3 @@ def check_present(records: Sequence[ImageRecord], annotations: Path) -> None:
             f"{len(missing)} of {len(records)} images that {annotations} names are missing, "
             f"first {missing[0]}; pass --data-root or set BDD100K_DATA_ROOT"
         )
-
-
-def read_json(path: Path) -> Any:
-    """Content of a JSON file.
-
-    Raises:
-        UserError: not there or not JSON.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}") from error

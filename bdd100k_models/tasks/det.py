@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.frames.detection import detection_labels
 from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, Task
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from mmcv import Config

@@ -7,8 +7,8 @@ from typing import Any
 
 from mmdet.datasets import DATASETS, CocoDataset
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
+from bdd100k_models.zoo import classes
 
 
 class NamedClassesDataset(CocoDataset):

@@ -3,8 +3,8 @@
 ``background`` is a label like the others in the file; the official evaluator ignores it.
 """
 
-from bdd100k_models import classes
 from bdd100k_models.tasks.sem_seg import MMSegTask
+from bdd100k_models.zoo import classes
 
 
 class DrivableTask(MMSegTask):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.frames.instance import CroppedMask, instance_outputs
 from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, mask_file
 from bdd100k_models.tasks.det import MMDetTask, flatten_boxes
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,8 +5,8 @@ Importing this module registers it: ``BDD100KInsSegDataset`` in configs.
 
 from mmdet.datasets import DATASETS
 
-from bdd100k_models import classes
 from bdd100k_models.tasks.det_datasets import NamedClassesDataset
+from bdd100k_models.zoo import classes
 
 
 @DATASETS.register_module()

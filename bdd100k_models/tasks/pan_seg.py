@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels
 from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, mask_file
 from bdd100k_models.tasks.det import MMDetTask
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from mmcv import Config

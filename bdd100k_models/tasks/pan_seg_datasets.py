@@ -18,10 +18,11 @@ import cv2
 import numpy as np
 from mmdet.datasets import DATASETS, CustomDataset
 
-from bdd100k_models import classes, evaluation
+from bdd100k_models import evaluation
 from bdd100k_models.compat.bridges.mmdet import rgb_to_id
 from bdd100k_models.frames.panoptic import panoptic_bitmask
 from bdd100k_models.tasks.det_datasets import category_ids
+from bdd100k_models.zoo import classes
 
 _THINGS = len(classes.PAN_SEG_THINGS)
 #: Attribute of a bitmask: the segment is a crowd, and counts neither for nor against.

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.oks import oks_nms, pose_scores
 from bdd100k_models.frames.pose import pose_labels
@@ -34,6 +33,7 @@ from bdd100k_models.tasks.pose_boxes import (
     detected_boxes,
     predicted_boxes,
 )
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -214,7 +214,7 @@ class PoseTask(Task):
         if self._boxes_file is not None:
             options = {"boxes": "file"}  # the boxes themselves are part of the records
         elif self._detector is not None:
-            from bdd100k_models.checkpoint import md5
+            from bdd100k_models.weights.store import md5
 
             options = {
                 "boxes": Path(self._detector.cfg.filename).stem,
@@ -338,9 +338,9 @@ def find_detector(config: str, checkpoint: str | None) -> Helper:
     Raises:
         UserError: no such config, one of another task, or weights that are found nowhere.
     """
-    from bdd100k_models.checkpoint import find_checkpoint
     from bdd100k_models.config import load_config
     from bdd100k_models.tasks import task_of
+    from bdd100k_models.weights.store import find_checkpoint
 
     cfg = load_config(config)
     task = task_of(cfg)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.tasks.base import read_json
+from bdd100k_models.files import read_json
 
 
 class PersonBox(NamedTuple):

@@ -14,8 +14,8 @@ import numpy as np
 from mmpose.datasets import DATASETS
 from mmpose.datasets.datasets import TopDownCocoDataset
 
-from bdd100k_models import classes
 from bdd100k_models.tasks.pose_boxes import predicted_boxes
+from bdd100k_models.zoo import classes
 
 
 @DATASETS.register_module()

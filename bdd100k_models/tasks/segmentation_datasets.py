@@ -5,7 +5,7 @@ Importing this module registers ``BDD100KSemSegDataset`` and ``BDD100KDrivableDa
 
 from mmseg.datasets import DATASETS, CustomDataset
 
-from bdd100k_models import classes
+from bdd100k_models.zoo import classes
 
 
 @DATASETS.register_module()

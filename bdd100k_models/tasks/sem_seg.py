@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.frames.semantic import semantic_labels, semantic_mask
 from bdd100k_models.tasks.base import (
     ImageRecord,
@@ -18,6 +17,7 @@ from bdd100k_models.tasks.base import (
     mask_file,
     test_data,
 )
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from mmcv import Config

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import tagging_metrics
+from bdd100k_models.files import read_json, write_json
 from bdd100k_models.frames.tagging import tagging_frame, tagging_prediction
-from bdd100k_models.frames.writer import write_json
 from bdd100k_models.tasks.base import (
     ImageRecord,
     OutputFile,
     Prediction,
     Task,
-    read_json,
     test_data,
 )
+from bdd100k_models.zoo import classes
 
 if TYPE_CHECKING:
     from mmcv import Config

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from mmcls.datasets import DATASETS, BaseDataset
 
-from bdd100k_models import classes
 from bdd100k_models.tasks.tagging import read_tags
+from bdd100k_models.zoo import classes
 
 
 class TaggingDataset(BaseDataset):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bdd100k_models import atomic
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import write_bytes
 
 Picture = npt.NDArray[np.uint8]
 
@@ -70,7 +70,7 @@ def save_picture(path: str | Path, image: Picture) -> Path:
     Raises:
         UserError: a suffix that is no picture's, or a place that cannot be written to.
     """
-    return atomic.write_bytes(path, encode_picture(image, Path(path).suffix))
+    return write_bytes(path, encode_picture(image, Path(path).suffix))
 
 
 def thumbnail(image: Picture, width: int) -> Picture:

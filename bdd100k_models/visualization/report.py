@@ -13,8 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from bdd100k_models import atomic
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import write_bytes
 from bdd100k_models.visualization.pictures import encode_picture, read_picture, thumbnail
 
 _TEMPLATE = "report.html.jinja"
@@ -105,7 +105,7 @@ def write_report(
         for number, run in enumerate(runs, start=1)
     ]
     page = _template().render(title=title, introduction=introduction, sections=sections)
-    return atomic.write_bytes(target, page.encode("utf-8"))
+    return write_bytes(target, page.encode("utf-8"))
 
 
 def format_score(value: float) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bdd100k_models import catalogue, checkpoint
 from bdd100k_models.cli import download, list_models, model_card
-from bdd100k_models.config import REPOSITORY
 from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.weights import store as checkpoint
+from bdd100k_models.zoo import catalogue
 
 NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 

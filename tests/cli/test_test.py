@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bdd100k_models import build_model, load_config
-from bdd100k_models.config import REPOSITORY
+from bdd100k_models.files.places import REPOSITORY
 
 CONFIG = "demo/models/det_mini.py"
 

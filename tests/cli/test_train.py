@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bdd100k_models.cli.train import main, make_parser
-from bdd100k_models.config import REPOSITORY
+from bdd100k_models.files.places import REPOSITORY
 
 
 def test_help_needs_no_torch() -> None:

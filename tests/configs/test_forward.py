@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from bdd100k_models import build_model, classes, load_config
+from bdd100k_models import build_model, load_config
+from bdd100k_models.zoo import classes
 
 #: (H, W) of the images of dense tasks.
 SIZE = (96, 160)

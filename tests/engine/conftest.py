@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bdd100k_models.cli.train import main
-from bdd100k_models.config import REPOSITORY
+from bdd100k_models.files.places import REPOSITORY
 
 #: A weather classifier on pictures of 64 x 64, with group norm: nothing in it looks at the batch.
 _TINY = f"""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bdd100k_models.config import REPOSITORY
 from bdd100k_models.engine.inference import Places, check_pictures, only_run, prepare_shards
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from bdd100k_models import build_model, classes, load_config
-from bdd100k_models.config import REPOSITORY
+from bdd100k_models import build_model, load_config
+from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo import classes
 
 Train = Callable[..., int]
 

@@ -13,7 +13,7 @@ from bdd100k.label.label import labels as official_labels
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from bdd100k_models import classes
+from bdd100k_models.zoo import classes
 
 HEIGHT, WIDTH, BLOCK = 720, 1280, 80
 NAMES = [f"scene-{index}.jpg" for index in range(4)]

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import Scores, evaluate, predicted_names
+from bdd100k_models.zoo import classes
 
 TAGGING_CONFIG = "\n".join(
     ["[[categories]]", 'name = "weather"']

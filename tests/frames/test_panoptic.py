@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scalabel.eval.pan_seg import pq_per_image as pq_of_frames
 
-from bdd100k_models.classes import PAN_SEG_STUFF, PAN_SEG_THINGS
 from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels
+from bdd100k_models.zoo.classes import PAN_SEG_STUFF, PAN_SEG_THINGS
 
 THINGS = ("person", "car")
 STUFF = ("road", "sky", "wall")

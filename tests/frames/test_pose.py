@@ -6,8 +6,8 @@ import pytest
 from bdd100k.common.utils import load_bdd100k_config
 from scalabel.label.to_coco import scalabel2coco_pose
 
-from bdd100k_models.classes import POSE_EDGES, POSE_GRAPH_TYPE, POSE_KEYPOINTS
 from bdd100k_models.frames.pose import pose_labels
+from bdd100k_models.zoo.classes import POSE_EDGES, POSE_GRAPH_TYPE, POSE_KEYPOINTS
 
 
 def test_exact_json() -> None:

@@ -6,8 +6,8 @@ import pytest
 from scalabel.eval.tagging import evaluate_tagging
 from scalabel.label.typing import Category, Config
 
-from bdd100k_models.classes import WEATHER
 from bdd100k_models.frames.tagging import tagging_frame, tagging_prediction
+from bdd100k_models.zoo.classes import WEATHER
 
 SCORES = np.array([0.125, 0.5, 0.375], dtype=np.float32)
 CATEGORIES = ("rainy", "clear", "foggy")

@@ -9,7 +9,8 @@ import pytest
 from scalabel.label.io import load
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.frames.writer import Shards, ShardWriter, merge, write_json
+from bdd100k_models.files import write_json
+from bdd100k_models.frames.writer import Shards, ShardWriter, merge
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord
 from bdd100k_models.tasks.det import flatten_boxes
+from bdd100k_models.zoo import classes
 
 CONFIG = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 

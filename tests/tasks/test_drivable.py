@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.tasks import get_task, task_of
 from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.zoo import classes
 
 CONFIG = "pspnet_r50-d8_512x1024_40k_drivable_bdd100k"
 

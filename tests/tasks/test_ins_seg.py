@@ -15,12 +15,13 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scalabel.label.io import load
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.instance import CroppedMask
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord, Task
 from bdd100k_models.tasks.ins_seg import Instances
+from bdd100k_models.zoo import classes
 
 CONFIG = "mask_rcnn_r50_fpn_1x_ins_seg_bdd100k"
 HEIGHT, WIDTH = 720, 1280

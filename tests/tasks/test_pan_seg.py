@@ -14,11 +14,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import nn
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.panoptic import panoptic_bitmask
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.zoo import classes
 
 CONFIG = "panoptic_fpn_r50_fpn_1x_pan_seg_bdd100k"
 HEIGHT, WIDTH = 720, 1280

@@ -15,12 +15,13 @@ from mmcv.parallel import DataContainer
 from PIL import Image
 from torch import nn
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.engine.model import build_network
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import det, pose, task_of
 from bdd100k_models.tasks.base import Helper, ImageRecord, Task
 from bdd100k_models.tasks.pose_boxes import PersonBox
+from bdd100k_models.zoo import classes
 
 CONFIG = "mobilenetv2_256x192_1x_pose_bdd100k"
 PEOPLE = {"b.jpg": 2, "a.jpg": 0, "c.jpg": 3}

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.zoo import classes
 
 CONFIG = "fcn_r50-d8_512x1024_40k_sem_seg_bdd100k"
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]

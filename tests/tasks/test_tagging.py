@@ -14,12 +14,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from bdd100k_models import classes, load_config
+from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
-from bdd100k_models.frames.writer import write_json
+from bdd100k_models.files import write_json
 from bdd100k_models.tasks import get_task, task_of
 from bdd100k_models.tasks.base import ImageRecord
 from bdd100k_models.tasks.tagging import TaggingTask, label_file, read_tags
+from bdd100k_models.zoo import classes
 
 WEATHER = "resnet18_5x_224x224_weather_tag_bdd100k"
 SCENE = "dla34_5x_224x224_scene_tag_bdd100k"

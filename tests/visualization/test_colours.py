@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bdd100k_models import classes
 from bdd100k_models.visualization.colours import colour_of, is_dark, opposite, shade
+from bdd100k_models.zoo import classes
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bdd100k_models import classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.visualization import beside, draw_frame
 from bdd100k_models.visualization.colours import SIDES, colour_of
+from bdd100k_models.zoo import classes
 
 DIRECT = colour_of("direct")
 CAR = colour_of("car")

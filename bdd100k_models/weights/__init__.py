@@ -1,0 +1,1 @@
+"""Weights: found, fetched, read safely, fitted to a network, published."""

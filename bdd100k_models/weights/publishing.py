@@ -1,0 +1,95 @@
+"""A trained checkpoint made ready for others: weights and their description, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.files import write_bytes
+from bdd100k_models.weights import store as checkpoint
+from bdd100k_models.zoo import model_cards
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: What others need of ``meta``: the classes, and how the weights came to be.
+_KEPT = ("CLASSES", "config", "task", "exp_name", "epoch", "iter", "seed", "time")
+_VERSIONS = ("mmcv_version", "bdd100k_models_version")
+
+#: Digits of the SHA-256 in the name.
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published checkpoint: its file, the name of its model, and the MD5 of the file."""
+
+    path: Path
+    name: str
+    md5: str
+
+
+def publish(source: Path, out: Path, *, half: bool = False) -> Published:
+    """Write the weights of ``source`` as ``NAME-<8 digits>.pth``, and ``.md5`` beside it.
+
+    The digits begin the SHA-256 of the file. ``NAME`` is that of the config which the checkpoint
+    was trained with, or the one that ``out`` gives (``FOLDER/NAME.pth``).
+
+    ``half`` writes convolutions and linear layers as float16, half the size; loading makes them
+    float32 again. Vectors, the statistics of batch norm among them, keep their precision.
+
+    Raises:
+        UserError: ``source`` is no checkpoint, says no name, or ``out`` cannot be written.
+    """
+    import torch
+
+    content = checkpoint.read_checkpoint(source)
+    meta = content["meta"]
+    folder, name = (out.parent, out.stem) if out.suffix == ".pth" else (out, None)
+    name = name or Path(str(meta.get("exp_name", ""))).stem
+    if not name:
+        raise UserError(
+            f"{source} does not say what it was trained with; pass OUT as FOLDER/NAME.pth"
+        )
+    kept = {key: meta[key] for key in (*_KEPT, *_VERSIONS) if key in meta}
+    state = {
+        key: (value.half() if half and _is_large(value) else value).contiguous()
+        for key, value in content["state_dict"].items()
+    }
+    part = folder / f".{name}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save({"meta": kept, "state_dict": state}, part)
+        with open(part, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+        path = folder / f"{name}-{digest}.pth"
+        md5 = checkpoint.md5(part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        with suppress(OSError):
+            part.unlink()
+        raise UserError(f"cannot write to {folder}: {error}") from error
+    write_bytes(path.with_suffix(".md5"), f"{md5}\n".encode())
+    return Published(path, name, md5)
+
+
+def _is_large(value: Tensor) -> bool:
+    return value.is_floating_point() and value.ndim >= 2
+
+
+def entry(published: Published) -> str:
+    """The entry for ``metafile.yml``, with weights and MD5 filled in."""
+    lines = []
+    for line in model_cards.skeleton(published.name).splitlines():
+        key = line.strip().partition(":")[0]
+        if key == "Weights":
+            line = f"    Weights: https://…/{published.path.name}"
+        elif key == "MD5":
+            line = f"    MD5: {published.md5}"
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,248 @@
+"""The tables of the tasks' READMEs, rendered from the catalogue, and the review of a new entry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo.catalogue import Author, Paper, PublishedModel
+
+BEGIN = "<!-- model cards: rendered from metafile.yml by tools/model_card.py, edit that file -->"
+END = "<!-- end of the model cards -->"
+
+#: Kind of link -> its text in a table.
+LINK_TEXTS = {
+    "scores-val": "val",
+    "scores-test": "test",
+    "weights": "model",
+    "md5": "MD5",
+    "preds": "preds",
+    "masks": "masks",
+    "visuals": "visuals",
+}
+
+_TAG_TITLES = {"weather": "Weather", "scene": "Scene"}
+#: Metrics that are counts, not percentages.
+_COUNTS = ("ID Sw.",)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One method: its paper and the table of its models, which all have the same columns."""
+
+    title: str
+    paper: Paper
+    authors: tuple[Author, ...]
+    code: str | None
+    columns: tuple[str, ...]
+    models: tuple[PublishedModel, ...]
+
+    @property
+    def reconstructed(self) -> bool:
+        """Whether a config of the table was never published."""
+        return any(model.reconstructed for model in self.models)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Cards under a common headline, if there is one."""
+
+    title: str | None
+    cards: tuple[Card, ...]
+
+
+def sections(models: Iterable[PublishedModel]) -> list[Section]:
+    """Models by tag and method, in their order.
+
+    Raises:
+        UserError: two models of one table have different columns.
+    """
+    groups: dict[str | None, dict[str, list[PublishedModel]]] = {}
+    for model in models:
+        title = f"{model.method} ({model.framework})" if model.framework else model.method
+        groups.setdefault(model.tag, {}).setdefault(title, []).append(model)
+    return [
+        Section(
+            _TAG_TITLES.get(tag or ""), tuple(_card(title, group) for title, group in cards.items())
+        )
+        for tag, cards in groups.items()
+    ]
+
+
+def _card(title: str, models: list[PublishedModel]) -> Card:
+    first = models[0]
+    for model in models:
+        if list(model.columns) != list(first.columns):
+            raise UserError(
+                f"{model.task}/metafile.yml: {model.name} has the columns "
+                f"{', '.join(model.columns)}, but its table has {', '.join(first.columns)}"
+            )
+    return Card(title, first.paper, first.authors, first.code, tuple(first.columns), tuple(models))
+
+
+def render(models: Iterable[PublishedModel]) -> str:
+    """The model cards of one task as Markdown, links relative to the task's folder."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bdd100k_models"),
+        undefined=StrictUndefined,
+        autoescape=False,
+    )
+    template = environment.get_template("model_cards.md.jinja")
+    text = template.render(sections=sections(models), links=_links, config=_config)
+    return text.strip() + "\n"
+
+
+def _links(model: PublishedModel, *kinds: str) -> str:
+    found = [f"[{LINK_TEXTS[kind]}]({model.links[kind]})" for kind in kinds if kind in model.links]
+    return ", ".join(found)
+
+
+def _config(model: PublishedModel) -> str:
+    """The name, which leads to the config where there is one to lead to."""
+    if model.config is not None:
+        path = Path(model.config).relative_to(model.task).as_posix()
+        return f"[`{model.name}`]({path})" + (r"\*" if model.reconstructed else "")
+    assert model.source is not None
+    if model.source.startswith("http"):
+        return f"[`{model.name}`]({model.source})"
+    return f"`{model.source}`"
+
+
+def rendered_readme(task: str, root: Path = REPOSITORY) -> str:
+    """The README of a task as it should be: its text, with the cards between the two marks.
+
+    Raises:
+        UserError: there is no README, or it lacks the marks.
+    """
+    path = root / task / "README.md"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"no {path}: write the task's text there, with the line {BEGIN}") from None
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(f"{path}: the lines {BEGIN} and {END} must stand around the model cards")
+    models = catalogue.load(root / "model-index.yml").values()
+    cards = render(model for model in models if model.task == task)
+    return f"{before}{BEGIN}\n\n{cards}\n{END}{after}"
+
+
+def stale(tasks: Iterable[str], root: Path = REPOSITORY) -> list[Path]:
+    """The READMEs whose cards differ from the catalogue."""
+    paths = [(root / task / "README.md", rendered_readme(task, root)) for task in tasks]
+    return [path for path, text in paths if path.read_text(encoding="utf-8") != text]
+
+
+def update(tasks: Iterable[str], root: Path = REPOSITORY) -> list[Path]:
+    """Render the cards of those READMEs that need it; gives their paths."""
+    written = []
+    for task in tasks:
+        path, text = root / task / "README.md", rendered_readme(task, root)
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def review(name: str, root: Path = REPOSITORY) -> list[str]:
+    """What is wrong with the entry of a model that somebody adds; empty when nothing is.
+
+    Raises:
+        UserError: there is no such entry.
+    """
+    models = catalogue.load(root / "model-index.yml")
+    if name not in models:
+        raise UserError(f"no metafile.yml has an entry named {name!r}")
+    model = models[name]
+    checks = [
+        _review_config(model, root),
+        _review_metrics(model),
+        _review_columns(model, models.values()),
+        _review_weights(model),
+    ]
+    return [problem for found in checks for problem in found]
+
+
+def skeleton(name: str, root: Path = REPOSITORY) -> str:
+    """An entry to fill in, with the task and config that the name's config file tells."""
+    found = sorted(root.glob(f"*/configs/**/{name}.py"))
+    config = (
+        found[0].relative_to(root).as_posix()
+        if found
+        else f"TASK/configs/TASK/{name}.py  # write this file first"
+    )
+    return "\n".join(
+        [
+            f"  - Name: {name}",
+            "    In Collection: METHOD  # one of the file's Collections; a new one needs its paper",
+            f"    Config: {config}",
+            "    Metadata:  # the columns of the method's table, in its order",
+            "      Backbone: R-50-FPN",
+            "    Results:",
+            "      - Task: Object Detection",
+            "        Dataset: BDD100K",
+            "        Metrics:  # percent, by the official evaluator",
+            "          Box AP-val: 0.00",
+            "    Weights: https://…",
+            "    MD5: 32 hexadecimal digits",
+        ]
+    )
+
+
+def _review_config(model: PublishedModel, root: Path) -> list[str]:
+    if model.config is None:
+        return [f"Config: {model.source} is not a file below {model.task}/configs/"]
+    if not (root / model.config).is_file():
+        return [f"Config: there is no {model.config}"]
+    if Path(model.config).stem != model.name:
+        return [f"Config: {model.config} must be named like the model, {model.name}.py"]
+    return []
+
+
+def _review_metrics(model: PublishedModel) -> list[str]:
+    problems = []
+    if not any(metric.endswith("-val") for metric in model.metrics):
+        problems.append("Results: a metric on the validation split (…-val) is needed")
+    for metric, value in model.metrics.items():
+        if not metric.startswith(_COUNTS) and not 0 <= value <= 100:
+            problems.append(f"Results: {metric} is {value}, metrics are percentages")
+        elif not metric.startswith(_COUNTS) and 0 < value < 1:
+            problems.append(f"Results: {metric} is {value}; is that a fraction? Write percent")
+    return problems
+
+
+def _review_columns(model: PublishedModel, models: Iterable[PublishedModel]) -> list[str]:
+    for other in models:
+        same_table = (other.task, other.method, other.tag, other.framework) == (
+            model.task,
+            model.method,
+            model.tag,
+            model.framework,
+        )
+        if same_table and other is not model and list(other.columns) != list(model.columns):
+            return [
+                f"Metadata and Results: the columns are {', '.join(model.columns)}, "
+                f"the table of {model.method} has {', '.join(other.columns)}"
+            ]
+    return []
+
+
+def _review_weights(model: PublishedModel) -> list[str]:
+    if model.weights is None:
+        return ["Weights: the URL of the checkpoint is missing"]
+    problems = []
+    if not model.weights.startswith("https://"):
+        problems.append(f"Weights: {model.weights} is no https:// URL")
+    if model.md5 is None and "md5" not in model.links:
+        problems.append("MD5: missing; tools/publish_model.py prints it, and so does md5sum")
+    if os.path.splitext(model.weights)[1] != ".pth":
+        problems.append(f"Weights: {model.weights} must end in .pth")
+    return problems

@@ -1,0 +1,160 @@
+"""READMEs are rendered from the catalogue, and a new entry is reviewed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo import catalogue, model_cards
+
+CARD = """\
+### M
+
+[T](https://a.org) (V), [code](https://b.org)
+
+[A](https://c.org), B
+
+| Backbone | FP16 | Box AP-val | Scores | Config | Weights | Predictions |
+| :---: | :---: | :---: | :---: | :---: | :---: | :---: |
+| R-50 | ✓ | 31.50 |  | [`x`](configs/det/x.py) | [model](https://a.org/x.pth) |  |
+
+`x` was also published as `y`.
+"""
+
+
+@pytest.mark.parametrize("task", catalogue.TASKS)
+def test_readmes_are_up_to_date(task: str) -> None:
+    assert model_cards.stale([task]) == [], "run python tools/model_card.py"
+
+
+@pytest.mark.parametrize("task", catalogue.TASKS)
+def test_readmes_name_every_model_of_the_task(task: str) -> None:
+    text = (REPOSITORY / task / "README.md").read_text(encoding="utf-8")
+    for name in catalogue.list_models(task):
+        assert f"[`{name}`](configs/" in text
+        assert f"/models/{name}.pth)" in text
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """A complete model; keys of ``changes`` replace its keys, ``None`` takes one out."""
+    base: dict[str, Any] = {
+        "Name": "x",
+        "In Collection": "M",
+        "Config": "det/configs/det/x.py",
+        "Metadata": {"Backbone": "R-50", "FP16": True},
+        "Results": [{"Task": "T", "Dataset": "D", "Metrics": {"Box AP-val": "31.50"}}],
+        "Weights": "https://a.org/x.pth",
+        "MD5": "0" * 32,
+    }
+    return {key: value for key, value in (base | changes).items() if value is not None}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with one task, a README and a config."""
+    config = tmp_path / "det" / "configs" / "det" / "x.py"
+    config.parent.mkdir(parents=True)
+    config.touch()
+    (tmp_path / "model-index.yml").write_text("Import: [det/metafile.yml]\n")
+    readme = f"# Detection\n\n{model_cards.BEGIN}\nold\n{model_cards.END}\n\nThe end.\n"
+    (tmp_path / "det" / "README.md").write_text(readme)
+    return tmp_path
+
+
+def write(root: Path, *models: dict[str, Any]) -> None:
+    authors = [{"Name": "A", "URL": "https://c.org"}, {"Name": "B"}]
+    paper = {"Title": "T", "URL": "https://a.org", "Venue": "V", "Authors": authors}
+    collection = {"Name": "M", "Paper": paper, "Code": {"URL": "https://b.org"}}
+    content = {"Collections": [collection], "Models": list(models)}
+    (root / "det" / "metafile.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def test_a_card(root: Path) -> None:
+    write(root, entry(Alias=["y"]))
+    assert model_cards.stale(["det"], root) == [root / "det" / "README.md"]
+    assert model_cards.update(["det"], root) == [root / "det" / "README.md"]
+    text = (root / "det" / "README.md").read_text()
+    begin, end = model_cards.BEGIN, model_cards.END
+    assert text == f"# Detection\n\n{begin}\n\n{CARD}\n{end}\n\nThe end.\n"
+    assert model_cards.stale(["det"], root) == []
+    assert model_cards.update(["det"], root) == []
+
+
+def test_a_reconstructed_config_is_marked(root: Path) -> None:
+    write(root, entry(Reconstructed=True))
+    text = model_cards.rendered_readme("det", root)
+    assert r"[`x`](configs/det/x.py)\* |" in text
+    assert r"\* No config was published for this model" in text
+
+
+def test_models_of_other_code_bases() -> None:
+    models = catalogue.catalogue().values()
+    text = model_cards.render(m for m in models if m.framework or m.task == "mot")
+    assert "### QDTrack" in text
+    assert "[`qdtrack-frcnn_r50_fpn_12e_mot_bdd100k`](https://github.com/SysCV/qdtrack/" in text
+    assert "### Faster R-CNN (vis4d)" in text
+    assert "| `faster_rcnn/faster_rcnn_r50_1x_bdd100k` |" in text
+
+
+def test_a_readme_without_marks(root: Path) -> None:
+    write(root, entry())
+    (root / "det" / "README.md").write_text("# Detection\n")
+    with pytest.raises(UserError, match="must stand around the model cards"):
+        model_cards.stale(["det"], root)
+    (root / "det" / "README.md").unlink()
+    with pytest.raises(UserError, match=r"no .*README\.md"):
+        model_cards.update(["det"], root)
+
+
+def test_a_table_has_one_set_of_columns(root: Path) -> None:
+    write(root, entry(), entry(Name="z", Metadata={"Backbone": "R-50"}))
+    with pytest.raises(UserError, match="z has the columns Backbone, Box AP-val, but its table"):
+        model_cards.rendered_readme("det", root)
+
+
+def test_a_complete_entry_has_no_problems(root: Path) -> None:
+    write(root, entry())
+    assert model_cards.review("x", root) == []
+
+
+def metrics(**values: str) -> list[dict[str, Any]]:
+    return [{"Metrics": {f"Box AP-{split}": value for split, value in values.items()}}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"Config": "det/configs/det/z.py"}, "Config: there is no det/configs/det/z.py"),
+        ({"Config": "z"}, "Config: z is not a file below det/configs/"),
+        ({"Name": "n"}, "must be named like the model, n.py"),
+        ({"Results": metrics(test="31.50")}, "on the validation split"),
+        ({"Results": metrics(val="0.315")}, "is that a fraction"),
+        ({"Results": metrics(val="315")}, "metrics are percentages"),
+        ({"Weights": None}, "Weights: the URL of the checkpoint is missing"),
+        ({"Weights": "ftp://a.org/x.pth"}, "is no https:// URL"),
+        ({"Weights": "https://a.org/x.zip"}, "must end in .pth"),
+        ({"MD5": None}, "MD5: missing"),
+    ],
+)
+def test_an_entry_with_a_problem(root: Path, changes: dict[str, Any], problem: str) -> None:
+    write(root, entry(**changes))
+    (found,) = model_cards.review(changes.get("Name", "x"), root)
+    assert problem in found
+
+
+def test_an_entry_with_columns_of_its_own(root: Path) -> None:
+    write(root, entry(), entry(Name="z", Metadata={"Backbone": "R-50"}))
+    problems = model_cards.review("z", root)
+    assert any("the table of M has Backbone, FP16, Box AP-val" in found for found in problems)
+
+
+def test_an_entry_to_begin_with(root: Path) -> None:
+    write(root)
+    with pytest.raises(UserError, match=r"no metafile\.yml has an entry named 'x'"):
+        model_cards.review("x", root)
+    (skeleton,) = yaml.safe_load(model_cards.skeleton("x", root))
+    assert skeleton["Config"] == "det/configs/det/x.py"
+    assert skeleton["Results"][0]["Metrics"] == {"Box AP-val": 0.0}
