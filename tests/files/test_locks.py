@@ -15,14 +15,12 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files import LockedError, hold
 
 _HOLD = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from bdd100k_models.files import hold
 with hold(Path(sys.argv[1]), "busy"):
-    import os
     if os.fork() == 0:
-        time.sleep(60)
-    print("held", flush=True)
+        print("held", flush=True)
     time.sleep(60)
 """
 
