@@ -11,7 +11,7 @@ import torch
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.weights import store as checkpoints
+from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -25,27 +25,20 @@ def build_model(
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     *,
-    task: Task | None = None,
     report: Callable[[str], None] = print,
 ) -> nn.Module:
-    """See :func:`bdd100k_models.build_model`; ``task`` where the config does not tell it.
+    """See :func:`bdd100k_models.build_model`; ``report`` takes notes on the checkpoint."""
+    from bdd100k_models.engine.predictor import name_classes
 
-    ``report`` takes notes on the checkpoint.
-    """
     chosen_device = resolve_device(device)
-    task = task or task_of(cfg)
+    task = task_of(cfg)
     model = build_network(task, cfg)
+    meta: Mapping[str, Any] = {}
     if checkpoint is not None:
-        path = checkpoints.find_checkpoint(
-            cfg, task.name, None if checkpoint == "published" else checkpoint, report
-        )
-        checkpoints.load_weights(model, path, report)
-    task.adapt(model)
-    helper = task.helper()
-    if helper is not None:
-        task.take_helper(
-            build_model(helper.cfg, helper.checkpoint, device, task=helper.task, report=report)
-        )
+        given = None if checkpoint == "published" else checkpoint
+        path = weights.find_checkpoint(cfg, task.name, given, report)
+        meta = weights.load_weights(model, path, report)
+    model.CLASSES = name_classes(task, cfg, model, meta, report)  # type: ignore[assignment]
     return model.to(chosen_device).eval()
 
 
@@ -61,7 +54,6 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
     if "model" not in cfg:
         raise UserError(f"{cfg.filename} has no model")
     task.register()
-    task.bind(cfg)
     model_cfg = copy.deepcopy(cfg.model)
     without_pretrained(model_cfg)
     without_sync_bn(model_cfg)
@@ -69,7 +61,6 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
         model = task.build_network(model_cfg)
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
         raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
-    model.CLASSES = task.classes  # type: ignore[assignment]
     return model
 
 
