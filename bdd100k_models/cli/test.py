@@ -93,7 +93,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
             records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
         _predict_and_score(task, args, cfg, records, ranks)
     finally:
-        ranks.leave()
+        ranks.shutdown()
     return 0
 
 
@@ -126,8 +126,9 @@ def _predict_and_score(
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine import inference
     from bdd100k_models.engine.compilation import compile_backbone
+    from bdd100k_models.engine.devices import resolve_device
     from bdd100k_models.engine.loading import build_pipeline, share_cores
-    from bdd100k_models.engine.model import build_model, resolve_device
+    from bdd100k_models.engine.model import build_model
     from bdd100k_models.engine.precision import apply_precision
     from bdd100k_models.engine.ranks import check_shared, check_writable
 
@@ -147,7 +148,7 @@ def _predict_and_score(
         # Masks are written by the rank that made them, everything else by the first.
         check_shared(out, ranks, "choose a --format-dir that all nodes share")
     inference.check_pictures(task, records, places, ranks)
-    device = ranks.device(resolve_device(args.device))
+    device = resolve_device(args.device, ranks)
     pipeline = build_pipeline(task, cfg)
     checkpoint = _checkpoint(task, args, cfg, ranks)
     identity = inference.run_identity(
@@ -204,7 +205,7 @@ def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
     if not args.tmpdir:
         return out / ".shards"
     digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
-    return Path(args.tmpdir).expanduser().resolve() / ranks.tell(f"{out.name}-{digest}.shards")
+    return Path(args.tmpdir).expanduser().resolve() / ranks.broadcast(f"{out.name}-{digest}.shards")
 
 
 def _checkpoint(

@@ -211,7 +211,7 @@ def run(
     """
     todo = writer.Shards(places.shards, len(records)).missing()
     ranks.barrier()  # nobody writes before everybody has looked
-    mine = [records[index] for index in ranks.share(todo)]
+    mine = [records[index] for index in ranks.shard(todo)]
     attempt = len(list(places.shards.glob(f"*-rank{ranks.rank}.jsonl")))
     progress = Progress(
         len(records), done=len(records) - len(todo), scale=ranks.size, shown=ranks.first
