@@ -109,7 +109,7 @@ def _train(argv: Sequence[str] | None) -> int:
             validation = _validation(task, cfg, root, settings, ranks)
         training.train(task, cfg, settings, ranks, validation)
     finally:
-        ranks.leave()
+        ranks.shutdown()
     return 0
 
 
@@ -117,12 +117,10 @@ def _settings(
     args: argparse.Namespace, cfg: Config, published: Config, ranks: Ranks
 ) -> TrainingOptions:
     from bdd100k_models import config
-    from bdd100k_models.engine.model import resolve_device
+    from bdd100k_models.engine.devices import resolve_device
     from bdd100k_models.engine.training import TrainingOptions, images_per_rank
 
-    device = resolve_device(args.device)
-    if device.type == "cuda" and device.index is None and ranks.size > 1:
-        device = resolve_device(f"cuda:{ranks.local}")
+    device = resolve_device(args.device, ranks)
     default = cfg.get("work_dir") or Path("work_dirs") / Path(cfg.filename).stem
     return TrainingOptions(
         work_dir=Path(args.work_dir or default).expanduser().resolve(),

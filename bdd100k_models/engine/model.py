@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
 from bdd100k_models.weights import store as weights
@@ -89,26 +88,3 @@ def without_sync_bn(model_cfg: Any) -> None:
     elif isinstance(model_cfg, (list, tuple)):
         for value in model_cfg:
             without_sync_bn(value)
-
-
-def resolve_device(device: str) -> torch.device:
-    """``cpu``, ``cuda``, ``cuda:N`` or ``auto`` -> a device that is there.
-
-    Raises:
-        UserError: unknown, or a GPU that this process does not see.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise UserError(f"--device {device}: use cpu, cuda, cuda:N or auto") from error
-    if chosen.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count == 0:
-            raise UserError(f"--device {device}: no GPU that this torch can use; try --device cpu")
-        if chosen.index is not None and chosen.index >= count:
-            raise UserError(f"--device {device}: there are {count} GPUs, counted from cuda:0")
-    elif chosen.type != "cpu":
-        raise UserError(f"--device {device}: use cpu, cuda, cuda:N or auto")
-    return chosen
