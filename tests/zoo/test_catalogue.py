@@ -125,7 +125,7 @@ def test_an_alias_finds_the_model_with_a_warning() -> None:
 
 
 def test_unknown_names_come_with_the_closest_ones() -> None:
-    with pytest.raises(UserError, match=r"mean.* faster_rcnn_r50_fpn_1x_det_bdd100k"):
+    with pytest.raises(UserError, match=r"mean 'faster_rcnn_r50_fpn_1x_det_bdd100k'"):
         catalogue.find("faster_rcnn_r50_fpn_1x_bdd100k")
     with pytest.raises(UserError, match=r"tools/list_models\.py"):
         catalogue.find("0")
