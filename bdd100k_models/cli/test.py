@@ -13,8 +13,17 @@ from bdd100k_models.cli import arguments
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
+    from mmcv import Config
+
+    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.engine.ranks import Ranks
-    from bdd100k_models.tasks.base import ImageRecord, Task
+    from bdd100k_models.engine.run import Places
+    from bdd100k_models.tasks.base import Split, Task
+
+#: Exit status where all is written, but images failed.
+INCOMPLETE = 3
+
+PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16")
 
 
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
@@ -28,7 +37,8 @@ def main(task_name: str, argv: Sequence[str] | None = None) -> int:
 def make_parser(task: Task) -> argparse.ArgumentParser:
     """The arguments of a task's ``test.py``."""
     parser = argparse.ArgumentParser(
-        prog="test.py", description=f"{task.title}: run a model over images and write its results."
+        prog="test.py",
+        description=f"{task.facts.title}: run a model over images and write its results.",
     )
     arguments.add_config(parser)
     what = parser.add_argument_group("what to run on")
@@ -83,8 +93,13 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     from bdd100k_models.engine.ranks import join
 
     ranks = join(args.launcher, args.device, args.local_rank)
-    with ranks.leaving():
-        return _predict_and_score(task, args, ranks)
+    failed = True
+    try:
+        status = _predict_and_score(task, args, ranks)
+        failed = False
+        return status
+    finally:
+        ranks.shutdown(failed)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -106,15 +121,15 @@ def check(args: argparse.Namespace) -> None:
 
 def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> int:
     from bdd100k_models import config, evaluation
-    from bdd100k_models.engine import devices
     from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.engine.ranks import check_shared
     from bdd100k_models.engine.run import RunOptions, run
     from bdd100k_models.tasks import check_task
 
     root = config.data_root(args.data_root)
     with ranks.together():
         cfg = config.load_config(
-            args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
+            args.config, options=arguments.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
         options = task.settle(
@@ -124,22 +139,20 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         if args.eval is not None:
             evaluation.ground_truth_path(task.name, root, args.split)
     places = _places(args, cfg, ranks)
-    with ranks.together():
-        predictor = Predictor(
-            cfg,
-            args.checkpoint,
-            device=args.device,
-            precision=args.precision,
-            compile=args.compile,
-            fuse_conv_bn=args.fuse_conv_bn,
-            report=print if ranks.first else _say_nothing,
-            ranks=ranks,
-            settings=options,
-        )
+    predictor = Predictor(
+        cfg,
+        args.checkpoint,
+        device=args.device,
+        precision=args.precision,
+        compile=args.compile,
+        fuse_conv_bn=args.fuse_conv_bn,
+        report=print if ranks.first else _say_nothing,
+        ranks=ranks,
+        settings=options,
+    )
     if args.tmpdir and predictor.converter.mask_folder:
         # Masks are written by the rank that made them, everything else by the first.
         check_shared(places.out, ranks, "choose a --format-dir that all nodes share")
-    plan = devices.plan(predictor.device, ranks, args.workers, _configured_workers(cfg))
     outcome = run(
         predictor,
         records,
@@ -147,22 +160,74 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         places,
         RunOptions(
             batch_size=args.batch_size,
-            workers=plan.workers,
-            writers=plan.writers,
+            workers=args.workers,
             min_score=args.show_score_thr,
             resume=args.resume,
             overwrite=args.overwrite,
             strict=args.strict,
         ),
     )
+    status = INCOMPLETE if outcome.failed else 0
+    if args.eval is not None:
+        ranks.shutdown()
     if not ranks.first:
-        return INCOMPLETE if outcome.failed else 0
+        return status
     for file in outcome.files:
         print(f"wrote {file}")
     if places.pictures is not None:
         print(f"{outcome.drawn} pictures are drawn in {places.pictures}")
     if args.eval is not None:
-        ranks.shutdown()
         names = [record.name for record in records] if args.limit else None
-        _score(predictor, args, places.out, root, names)
-    return _tell_failed(outcome.failed, places.out)
+        _score(predictor, places.out, root, args.split, names, args.nproc)
+    return status
+
+
+def _places(args: argparse.Namespace, cfg: Config, ranks: Ranks) -> Places:
+    """Where the run writes; all ranks see its shards, and the first can write the rest.
+
+    Raises:
+        UserError: on every rank, where that is not so.
+    """
+    from bdd100k_models.engine.ranks import check_shared, check_writable
+    from bdd100k_models.engine.run import Places
+
+    out = Path(args.out or Path("work_dirs") / Path(cfg.filename).stem).expanduser().resolve()
+    places = Places(
+        out=out,
+        shards=_shards(args, out, ranks),
+        pictures=Path(args.show_dir).expanduser().resolve() if args.show_dir else None,
+    )
+    check_shared(places.shards.parent, ranks)
+    check_writable(out, ranks)
+    return places
+
+
+def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
+    """The folder of shards; one below ``--tmpdir`` belongs to one output folder alone."""
+    if not args.tmpdir:
+        return out / ".shards"
+    digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
+    return Path(args.tmpdir).expanduser().resolve() / ranks.broadcast(f"{out.name}-{digest}.shards")
+
+
+def _score(
+    predictor: Predictor,
+    out: Path,
+    root: Path,
+    split: Split,
+    names: list[str] | None,
+    nproc: int | None,
+) -> None:
+    """Official scores of what a run wrote: a table, and two files."""
+    from bdd100k_models.engine.run import score
+    from bdd100k_models.files import write_json
+
+    scores = score(predictor, out, root, split, names, nproc)
+    print(scores.table())
+    scores.save(out / "scores.json")
+    write_json(out / "summary.json", scores.summary)
+    print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
+
+
+def _say_nothing(text: str) -> None:
+    """For processes that leave the talking to the first."""

@@ -15,7 +15,7 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.tasks.base import ImageRecord, Pipeline
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,8 @@ def load_batches(
 def _is_about_workers(error: Exception) -> bool:
     text = str(error)
     return isinstance(error, OSError) or any(
-        part in text for part in ("DataLoader worker", "shared memory", "bus error", "Too many open")
+        part in text
+        for part in ("DataLoader worker", "shared memory", "bus error", "Too many open")
     )
 
 

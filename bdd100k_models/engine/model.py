@@ -27,8 +27,6 @@ def build_model(
     report: Callable[[str], None] = print,
 ) -> nn.Module:
     """See :func:`bdd100k_models.build_model`; ``report`` takes notes on the checkpoint."""
-    from bdd100k_models.engine.predictor import name_classes
-
     chosen_device = resolve_device(device)
     task = task_of(cfg)
     model = build_network(task, cfg)
@@ -61,6 +59,39 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
         raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
     return model
+
+
+def name_classes(
+    task: Task,
+    cfg: Config,
+    network: nn.Module,
+    meta: Mapping[str, Any],
+    report: Callable[[str], None],
+) -> tuple[str, ...]:
+    """What the network's classes are called: as its checkpoint says, else as the config.
+
+    Raises:
+        UserError: their number is not that of the network's head.
+    """
+    configured = task.class_names(cfg)
+    said = meta.get("CLASSES")
+    known = isinstance(said, (list, tuple)) and all(isinstance(name, str) for name in said)
+    names = tuple(said) if known and said else configured
+    heads = task.head_classes(network)
+    if heads is not None and heads != len(names):
+        whose = "the checkpoint" if names is not configured else cfg.filename
+        raise UserError(
+            f"{whose} names {len(names)} classes ({', '.join(names)}), the network's head has "
+            f"{heads}; set num_classes of the head, or classes of data.test, to fit the weights"
+        )
+    task.check_classes(names, cfg)
+    strange = [name for name in names if name not in configured]
+    if strange:
+        report(
+            f"note: the checkpoint was trained on classes that {task.name} has not: "
+            f"{', '.join(strange)}; results bear these names"
+        )
+    return names
 
 
 def without_pretrained(model_cfg: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ import torch
 
 from bdd100k_models.config import load_config
 from bdd100k_models.engine.compilation import compile_backbone
-from bdd100k_models.engine.devices import resolve_device
+from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
     Batch,
     Batches,
@@ -26,12 +26,11 @@ from bdd100k_models.engine.loading import (
     one_line,
     to_device,
 )
-from bdd100k_models.engine.model import build_network
+from bdd100k_models.engine.model import build_network, name_classes
 from bdd100k_models.engine.precision import apply_precision
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.weights import store as weights
 from bdd100k_models.tasks.base import (
     Converter,
     ImageRecord,
@@ -40,6 +39,7 @@ from bdd100k_models.tasks.base import (
     Task,
     records_of_images,
 )
+from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -104,29 +104,34 @@ class Predictor:
         **options: Any,
     ) -> None:
         ranks = ranks or Ranks()
-        cfg: Config = (
-            load_config(config, options=cfg_options, data_root=data_root)
-            if isinstance(config, (str, Path))
-            else config
-        )
-        task = task_of(cfg)
-        settled = settings or task.settle(task.options(**options), cfg, split="val", images=True)
-        chosen = resolve_device(device, ranks)
-        self.checkpoint = find_weights(cfg, task, checkpoint, ranks, report)
-        network = build_network(task, cfg)
-        meta = weights.load_weights(network, self.checkpoint, report)
+        with ranks.together():
+            cfg: Config = (
+                load_config(config, options=cfg_options, data_root=data_root)
+                if isinstance(config, (str, Path))
+                else config
+            )
+            task = task_of(cfg)
+            settled = settings or task.settle(
+                task.options(**options), cfg, split="val", images=True
+            )
+            chosen = resolve_device(device, ranks)
+            set_matmul_precision(tf32=precision == "tf32")
+        self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
+        self.fused = fuse_conv_bn
         wanted = task.detector(settled)
         detector = None
         if wanted is not None:
             detector = _detector(*wanted, device=device, ranks=ranks, report=report)
-        if fuse_conv_bn:
-            from mmcv.cnn import fuse_conv_bn as fuse
+        with ranks.together():
+            network = build_network(task, cfg)
+            meta = weights.load_weights(network, self.checkpoint, report)
+            if fuse_conv_bn:
+                from mmcv.cnn import fuse_conv_bn as fuse
 
-            network = fuse(network)
-        if compile:
-            compile_backbone(network, chosen)
-        self._assemble(task, cfg, network, chosen, settled, detector, precision, meta, report)
-        self.fused = fuse_conv_bn
+                network = fuse(network)
+            if compile:
+                compile_backbone(network, chosen)
+            self._assemble(task, cfg, network, chosen, settled, detector, precision, meta, report)
 
     @classmethod
     def of_network(
@@ -147,7 +152,6 @@ class Predictor:
         the config's.
         """
         self = cls.__new__(cls)
-        self.checkpoint: Path | None
         self.checkpoint, self.fused = None, False
         settled = task.settle(task.options(), cfg, split="val", images=False)
         meta = {"CLASSES": classes} if classes else {}
@@ -218,9 +222,7 @@ class Predictor:
         with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
             ahead: list[Future[Batches]] = []
             while True:
-                while len(ahead) < _AHEAD and (
-                    some := list(itertools.islice(records, batch_size))
-                ):
+                while len(ahead) < _AHEAD and (some := list(itertools.islice(records, batch_size))):
                     ahead.append(pool.submit(load_some, some))
                 if not ahead:
                     return
@@ -469,10 +471,11 @@ def _detector(
     Raises:
         UserError: no such config, one of another task, or weights that are found nowhere.
     """
-    cfg = load_config(config)
-    task = task_of(cfg)
-    if task.name != "det":
-        raise UserError(f"--detector {config} is a model for {task.name}, not for det")
+    with ranks.together():
+        cfg = load_config(config)
+        task = task_of(cfg)
+        if task.name != "det":
+            raise UserError(f"--detector {config} is a model for {task.name}, not for det")
     try:
         found = find_weights(cfg, task, checkpoint, ranks, report)
     except UserError as error:
@@ -483,42 +486,7 @@ def _detector(
     return Predictor(cfg, found, device=device, ranks=ranks, report=report)
 
 
-def name_classes(
-    task: Task,
-    cfg: Config,
-    network: nn.Module,
-    meta: Mapping[str, Any],
-    report: Callable[[str], None],
-) -> tuple[str, ...]:
-    """What the network's classes are called: as its checkpoint says, else as the config.
-
-    Raises:
-        UserError: their number is not that of the network's head.
-    """
-    configured = task.class_names(cfg)
-    said = meta.get("CLASSES")
-    known = isinstance(said, (list, tuple)) and all(isinstance(name, str) for name in said)
-    names = tuple(said) if known and said else configured
-    heads = task.head_classes(network)
-    if heads is not None and heads != len(names):
-        whose = "the checkpoint" if names is not configured else cfg.filename
-        raise UserError(
-            f"{whose} names {len(names)} classes ({', '.join(names)}), the network's head has "
-            f"{heads}; set num_classes of the head, or classes of data.test, to fit the weights"
-        )
-    task.check_classes(names, cfg)
-    strange = [name for name in names if name not in configured]
-    if strange:
-        report(
-            f"note: the checkpoint was trained on classes that {task.name} has not: "
-            f"{', '.join(strange)}; results bear these names"
-        )
-    return names
-
-
-def build_pipeline(
-    task: Task, cfg: Config, options: Any, detector: Predictor | None
-) -> Pipeline:
+def build_pipeline(task: Task, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
     """The test pipeline of a config.
 
     Raises:

@@ -18,10 +18,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdd100k_models.engine import devices
 from bdd100k_models.engine.loading import Problem, load_batches
 from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.engine.progress import Progress, clock
@@ -29,15 +30,21 @@ from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import hold, read_json, write_json
 from bdd100k_models.frames import writer
-from bdd100k_models.tasks.base import ImageRecord, Prediction, mask_file
+from bdd100k_models.tasks.base import ImageRecord, Prediction, Split, mask_file
 from bdd100k_models.visualization import draw_frame, read_picture, save_picture
 from bdd100k_models.visualization.pictures import drawn_name
+
+if TYPE_CHECKING:
+    from bdd100k_models.evaluation import Scores
 
 _RUN_FILE = "run.json"
 _ERRORS_FILE = "errors.json"
 
 #: Pictures in a row that the network or its pipeline may fail on before the run gives up.
 _PATIENCE = 10
+
+#: Processes that load pictures for one GPU.
+_MOST_WORKERS = 8
 
 #: Finished results that may wait to be written, for each thread that writes.
 _WAITING = 4
@@ -64,8 +71,7 @@ class RunOptions:
 
     Attributes:
         batch_size: images that go through the network together.
-        workers: processes that load pictures.
-        writers: threads that convert and write.
+        workers: processes that load pictures; None: see :func:`plan_cores`.
         min_score: of labels that are drawn.
         resume: go on with an interrupted run; images that failed are tried again.
         overwrite: drop an interrupted run's results.
@@ -73,8 +79,7 @@ class RunOptions:
     """
 
     batch_size: int = 1
-    workers: int = 2
-    writers: int = 1
+    workers: int | None = None
     min_score: float = 0.3
     resume: bool = False
     overwrite: bool = False
@@ -87,7 +92,7 @@ class Outcome:
 
     Attributes:
         files: the output files.
-        failed: images that have no result, and why.
+        failed: names of images that have no result, and why.
         drawn: pictures that were drawn.
     """
 
@@ -118,8 +123,9 @@ def run(
             _check_pictures(predictor, records, places)
     with _only_run(places, ranks):
         with ranks.together():
-            todo = _prepare(predictor, records, places, options) if ranks.first else None
-        todo = ranks.broadcast(todo)
+            found = _prepare(predictor, records, places, options) if ranks.first else None
+        todo = ranks.broadcast(found)
+        assert todo is not None  # rank 0 has found it
         return _run(predictor, records, ranks, places, options, todo)
 
 
@@ -132,6 +138,7 @@ def _run(
     todo: Todo,
 ) -> Outcome:
     mine = [records[index] for index in ranks.shard(todo.images)]
+    plan = plan_cores(predictor, ranks, options.workers)
     progress = Progress(
         len(records), done=len(records) - len(todo.images), scale=ranks.size, shown=ranks.first
     )
@@ -141,7 +148,7 @@ def _run(
             if mine:
                 name = f"{todo.attempt:03d}-rank{ranks.rank}"
                 with writer.ShardWriter(places.shards, name) as shard:
-                    _Loop(predictor, places, options, shard, progress).run(mine)
+                    _Loop(predictor, places, options, shard, progress, plan).run(mine)
         finally:
             progress.close()
     outcome = Outcome()
@@ -197,6 +204,23 @@ def _draw_missing(
 
 def _drawn(record: ImageRecord, frame: dict[str, Any], options: RunOptions) -> np.ndarray:
     return draw_frame(read_picture(record.path), frame, min_score=options.min_score)
+
+
+def score(
+    predictor: Predictor,
+    out: Path,
+    root: Path,
+    split: Split,
+    names: Sequence[str] | None,
+    nproc: int | None = None,
+) -> Scores:
+    """Official scores of what a run wrote, on all cores; of the images in ``names`` alone.
+
+    Raises:
+        UserError: the ground truth is missing, or does not fit.
+    """
+    cores = nproc or devices.cores()
+    return predictor.task.evaluate(predictor.converter, out, root, split, names, cores)
 
 
 # -- before anything is computed ------------------------------------------------------------------
@@ -328,6 +352,28 @@ def _prepare_folder(places: Places, identity: dict[str, Any], options: RunOption
     write_json(run_file, identity)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Who works on a rank: processes that load pictures, and threads that convert and write."""
+
+    workers: int
+    writers: int
+
+
+def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
+    """Share the cores of this rank out; torch's threads are set here.
+
+    On a GPU the cores are for loading and writing. On a CPU they are for the network; a process
+    that loads pictures takes little of them beside it.
+    """
+    cores = devices.cores(ranks)
+    if predictor.device.type != "cpu":
+        own = min(_MOST_WORKERS, max(1, cores - 1))
+        return Plan(own if workers is None else workers, writers=min(4, cores))
+    devices.use_cores(predictor.device, ranks)
+    return Plan(1 if workers is None else workers, writers=1)
+
+
 # -- the loop -------------------------------------------------------------------------------------
 
 
@@ -341,7 +387,9 @@ class _Loop:
         options: RunOptions,
         shard: writer.ShardWriter,
         progress: Progress,
+        plan: Plan,
     ) -> None:
+        self._plan = plan
         self._predictor = predictor
         self._places = places
         self._options = options
@@ -356,16 +404,16 @@ class _Loop:
         Raises:
             UserError: a place cannot be written, or image after image fails.
         """
-        options = self._options
+        plan = self._plan
         batches = load_batches(
             records,
             self._predictor.pipeline,
-            batch_size=options.batch_size,
-            workers=min(options.workers, len(records)),
+            batch_size=self._options.batch_size,
+            workers=min(plan.workers, len(records)),
             pin_memory=self._predictor.device.type == "cuda",
         )
         waiting: list[Future[None]] = []
-        with ThreadPoolExecutor(options.writers, thread_name_prefix="write") as pool:
+        with ThreadPoolExecutor(plan.writers, thread_name_prefix="write") as pool:
             try:
                 for loaded in batches:
                     for problem in loaded.problems:
@@ -374,9 +422,7 @@ class _Loop:
                     for batch in loaded.batches:
                         for record, raw in self._predictor.attempt(batch):
                             waiting.append(pool.submit(self._finish, record, raw))
-                    while waiting and (
-                        waiting[0].done() or len(waiting) > _WAITING * options.writers
-                    ):
+                    while waiting and (waiting[0].done() or len(waiting) > _WAITING * plan.writers):
                         waiting.pop(0).result()
                 for future in waiting:
                     future.result()

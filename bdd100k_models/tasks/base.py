@@ -170,7 +170,7 @@ def load_from(steps: Any, record: ImageRecord) -> None:
     Raises:
         UserError: there are pixels, and the pipeline does not begin by loading a file.
     """
-    step = steps.transforms[0] if steps.transforms else None
+    step: Any = steps.transforms[0] if steps.transforms else None
     if hasattr(step, "file_client"):
         # Without one, the step makes that of its arguments.
         step.file_client = None if record.pixels is None else PixelsClient(record.pixels)

@@ -104,7 +104,7 @@ class Crops:
     boxes: tuple[PersonBox, ...]
 
     def map_tensors(self, change: Any) -> Crops:
-        """The same people with ``change`` applied to the images (to a device, into pinned memory)."""
+        """The same people with ``change`` applied to the images."""
         return replace(self, images=change(self.images))
 
 
@@ -355,7 +355,9 @@ class FindPeople:
             )
         ]
         device = self._detector.device
-        return self._estimate([crops.map_tensors(lambda image: image.to(device)) for crops in found])
+        return self._estimate(
+            [crops.map_tensors(lambda image: image.to(device)) for crops in found]
+        )
 
     def _people(self, result: Any) -> tuple[PersonBox, ...]:
         found = self._detector.converter.arrays(result)
@@ -370,9 +372,7 @@ class PoseConverter(Converter):
 
     outputs = (OutputFile("pose", "result_keypoints.json", first_id=0),)
 
-    def __init__(
-        self, classes: tuple[str, ...], settings: Settings, options: PoseOptions
-    ) -> None:
+    def __init__(self, classes: tuple[str, ...], settings: Settings, options: PoseOptions) -> None:
         self.classes = classes
         self.options = options
         self._settings = settings
