@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdd100k_models.data.tags import label_file, read_tags
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import tagging_metrics
 from bdd100k_models.files import read_json, write_json
@@ -174,36 +174,6 @@ class MMClsPipeline:
 
     def __call__(self, record: ImageRecord) -> Any:
         return self._compose({"img_info": {"filename": record.path}, "img_prefix": None})
-
-
-def label_file(path: Path) -> Path:
-    """``path``, or the same split in the form of 2018 where only that is there.
-
-    ``labels/det_20/det_val.json`` -> ``labels/bdd100k_labels_images_val.json``.
-    """
-    split = re.fullmatch(r"det_(train|val)\.json", path.name)
-    if split and not path.is_file():
-        old = path.parent.parent / f"bdd100k_labels_images_{split.group(1)}.json"
-        if old.is_file():
-            return old
-    return path
-
-
-def read_tags(path: Path, attribute: str) -> dict[str, str]:
-    """Image name -> value of ``attribute``, in the order of the file, for images that have it.
-
-    Raises:
-        UserError: no such file, or it is not Scalabel JSON.
-    """
-    path = label_file(path)
-    content = read_json(path)
-    frames = content.get("frames") if isinstance(content, dict) else content
-    if not isinstance(frames, list) or not all(
-        isinstance(frame, dict) and "name" in frame for frame in frames
-    ):
-        raise UserError(f"{path} is not Scalabel JSON: expected frames with a name each")
-    tags = ((frame["name"], (frame.get("attributes") or {}).get(attribute)) for frame in frames)
-    return {name: value for name, value in tags if value is not None}
 
 
 TASK = TaggingTask
