@@ -8,6 +8,7 @@ Importing this package imports neither torch nor the evaluators; they load when 
 for.
 """
 
+from bdd100k_models.evaluation.apart import evaluate_apart
 from bdd100k_models.evaluation.locations import TASKS, ground_truth_path
 from bdd100k_models.evaluation.official import check_ground_truth, evaluate
 from bdd100k_models.evaluation.scores import Scores
@@ -21,6 +22,7 @@ __all__ = [
     "Scores",
     "check_ground_truth",
     "evaluate",
+    "evaluate_apart",
     "ground_truth_path",
     "tagging_metrics",
 ]
