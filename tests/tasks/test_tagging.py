@@ -19,7 +19,7 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_json
 from bdd100k_models.tasks import get_task, task_of
 from bdd100k_models.tasks.base import ImageRecord
-from bdd100k_models.tasks.tagging import TaggingTask, label_file, read_tags
+from bdd100k_models.tasks.tagging import TaggingTask
 from bdd100k_models.zoo import classes
 
 WEATHER = "resnet18_5x_224x224_weather_tag_bdd100k"
@@ -202,9 +202,7 @@ def test_own_pictures_with_names_of_the_dataset_are_not_scored(root: Path, tmp_p
 def test_labels_of_2018(root: Path) -> None:
     new = root / "labels" / "det_20" / "det_val.json"
     old = root / "labels" / "bdd100k_labels_images_val.json"
-    assert label_file(new) == new
     new.rename(old)
-    assert label_file(new) == old
     task, cfg = tagging_task(SCENE, root)
     assert [record.name for record in task.records(cfg)] == NAMES
     dataset = task.build_dataset(cfg.data.val)
@@ -238,23 +236,6 @@ def test_task_of_a_config() -> None:
 def test_config_of_another_task() -> None:
     with pytest.raises(UserError, match="'BDD100KDetDataset'; tagging takes BDD100KWeather"):
         get_task("tagging").bind(load_config("faster_rcnn_r50_fpn_1x_det_bdd100k"))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read"),
-        ("{", "is not JSON"),
-        ('{"images": []}', "is not Scalabel JSON"),
-        ('[{"attributes": {}}]', "is not Scalabel JSON"),
-    ],
-)
-def test_bad_label_files(tmp_path: Path, content: str | None, message: str) -> None:
-    path = tmp_path / "labels.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(UserError, match=message):
-        read_tags(path, "weather")
 
 
 def test_scores_that_are_not_numbers() -> None:
