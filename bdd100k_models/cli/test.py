@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,9 @@ from bdd100k_models.errors import UserError
 if TYPE_CHECKING:
     from mmcv import Config
 
-    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.engine.ranks import Ranks
     from bdd100k_models.engine.run import Places
-    from bdd100k_models.tasks.base import Split, Task
+    from bdd100k_models.tasks.base import Task
 
 #: Exit status where all is written, but images failed.
 INCOMPLETE = 3
@@ -123,7 +123,8 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.engine.ranks import check_shared
-    from bdd100k_models.engine.run import RunOptions, run
+    from bdd100k_models.engine.run import RunOptions, run, score
+    from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
 
     root = config.data_root(args.data_root)
@@ -148,6 +149,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         fuse_conv_bn=args.fuse_conv_bn,
         report=print if ranks.first else _say_nothing,
         ranks=ranks,
+        task=task,
         settings=options,
     )
     if args.tmpdir and predictor.converter.mask_folder:
@@ -177,9 +179,25 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     if places.pictures is not None:
         print(f"{outcome.drawn} pictures are drawn in {places.pictures}")
     if args.eval is not None:
-        names = [record.name for record in records] if args.limit else None
-        _score(predictor, places.out, root, args.split, names, args.nproc)
+        scores = score(predictor, records, outcome, places.out, root, args.split, args.nproc)
+        print(scores.table())
+        scores.save(places.out / "scores.json")
+        write_json(places.out / "summary.json", scores.summary)
+        print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
+    _tell_failed(outcome.failed, places.out)
     return status
+
+
+def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+    """The last word, on images that have no result."""
+    if failed:
+        first = next(iter(failed.values()))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        print(
+            f"error: {first}{more}; it has no labels in what was written, {out / 'errors.json'} "
+            "names all; --resume tries them again",
+            file=sys.stderr,
+        )
 
 
 def _places(args: argparse.Namespace, cfg: Config, ranks: Ranks) -> Places:
@@ -208,25 +226,6 @@ def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
         return out / ".shards"
     digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
     return Path(args.tmpdir).expanduser().resolve() / ranks.broadcast(f"{out.name}-{digest}.shards")
-
-
-def _score(
-    predictor: Predictor,
-    out: Path,
-    root: Path,
-    split: Split,
-    names: list[str] | None,
-    nproc: int | None,
-) -> None:
-    """Official scores of what a run wrote: a table, and two files."""
-    from bdd100k_models.engine.run import score
-    from bdd100k_models.files import write_json
-
-    scores = score(predictor, out, root, split, names, nproc)
-    print(scores.table())
-    scores.save(out / "scores.json")
-    write_json(out / "summary.json", scores.summary)
-    print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
 
 
 def _say_nothing(text: str) -> None:
