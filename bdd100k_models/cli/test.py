@@ -213,7 +213,7 @@ def _checkpoint(
     """The checkpoint file and its MD5; one process of a node looks first, and downloads."""
     from mmcv import Config
 
-    from bdd100k_models.weights import store as checkpoint
+    from bdd100k_models import weights as checkpoint
 
     assert isinstance(cfg, Config)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bdd100k_models import weights as checkpoints
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.weights import store as checkpoints
 
 if TYPE_CHECKING:
     from mmcv import Config

@@ -214,7 +214,7 @@ class PoseTask(Task):
         if self._boxes_file is not None:
             options = {"boxes": "file"}  # the boxes themselves are part of the records
         elif self._detector is not None:
-            from bdd100k_models.weights.store import md5
+            from bdd100k_models.weights import md5
 
             options = {
                 "boxes": Path(self._detector.cfg.filename).stem,
@@ -340,7 +340,7 @@ def find_detector(config: str, checkpoint: str | None) -> Helper:
     """
     from bdd100k_models.config import load_config
     from bdd100k_models.tasks import task_of
-    from bdd100k_models.weights.store import find_checkpoint
+    from bdd100k_models.weights import find_checkpoint
 
     cfg = load_config(config)
     task = task_of(cfg)
