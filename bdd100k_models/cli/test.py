@@ -77,7 +77,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     args = make_parser(task).parse_args(argv)
     check(args)
 
-    from bdd100k_models.config import load_config
+    from bdd100k_models.config import load_config, parse_options
     from bdd100k_models.engine.ranks import join
     from bdd100k_models.tasks import check_task
 
@@ -85,7 +85,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     ranks = join(args.launcher, args.device, args.local_rank)
     try:
         with ranks.together():
-            options = arguments.parse_options(args.cfg_options)
+            options = parse_options(args.cfg_options)
             cfg = load_config(args.config, options=options, data_root=args.data_root)
             check_task(cfg, task.name)
             task.bind(cfg)
