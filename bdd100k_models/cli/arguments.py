@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from bdd100k_models.errors import UserError
 
@@ -83,25 +81,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
-
-
-def parse_options(items: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` items as mmcv reads them: numbers, booleans, None, lists, tuples.
-
-    Raises:
-        UserError: an item without a key or ``=``, or brackets that do not match.
-    """
-    if not items:
-        return {}
-    from mmcv import DictAction
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--options", nargs="+", action=DictAction)
-    broken = next((item for item in items if not re.match(r"[^=]+=", item)), None)
-    if broken is not None:
-        raise UserError(f"--cfg-options {broken}: write KEY=VALUE")
-    try:
-        options: dict[str, Any] = parser.parse_args(["--options", *items]).options
-    except (ValueError, AssertionError) as error:
-        raise UserError(f"--cfg-options: {error}") from error
-    return options

@@ -130,7 +130,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     root = config.data_root(args.data_root)
     with ranks.together():
         cfg = config.load_config(
-            args.config, options=arguments.parse_options(args.cfg_options), data_root=args.data_root
+            args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
         options = task.settle(

@@ -96,7 +96,7 @@ def _train(argv: Sequence[str] | None) -> int:
     published = config.read_config(args.config)
     task = task_of(published)
     task.register()
-    options = arguments.parse_options(args.cfg_options)
+    options = config.parse_options(args.cfg_options)
     cfg = config.load_config(args.config, options=options, data_root=args.data_root)
     ranks = join(args.launcher, args.device, args.local_rank)
     try:

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdd100k_models import weights as checkpoint
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
 
 if TYPE_CHECKING:
     from mmcv import Config

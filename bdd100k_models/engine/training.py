@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bdd100k_models import __version__
+from bdd100k_models import weights as checkpoint
 from bdd100k_models.engine import optimization, resuming
 from bdd100k_models.engine.hooks import EvaluationHook, FiniteLossHook, SeedHook
 from bdd100k_models.engine.model import without_sync_bn
@@ -25,7 +26,6 @@ from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingE
 from bdd100k_models.engine.sampling import make_training_loader, seed_everything
 from bdd100k_models.engine.validation import Validation
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
 
 if TYPE_CHECKING:
     from mmcv import Config
