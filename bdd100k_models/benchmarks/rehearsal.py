@@ -126,7 +126,7 @@ class DeviceTensor(Tensor):
         """A checkpoint of it holds the data."""
         return self.host.__reduce_ex__(protocol)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> Any:
+    def __repr__(self, **kwargs: Any) -> str:  # type: ignore[override]
         return f"DeviceTensor({self.host!r}, device={self.device})"
 
 
