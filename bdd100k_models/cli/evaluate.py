@@ -72,12 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.predictions,
         form=form,
         score_file=args.score_file or score_file_beside(args.predictions),
-        names=evaluation.predicted_names(args.predictions, form) if args.predicted_only else None,
+        predicted_only=args.predicted_only,
         nproc=args.nproc,
         progress=sys.stderr.isatty(),
     )
     print(scores.table())
-    print(f"{args.task}: {scores.images} images scored")
     if args.out_file is not None:
         print(f"scores written to {scores.save(args.out_file)}")
     return 0

@@ -15,7 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pack_submission.py",
         description="Check predictions and pack them for the EvalAI server of their task.",
     )
-    parser.add_argument("task", choices=tuple(submission.TASKS), metavar="TASK", help="%(choices)s")
+    parser.add_argument("task", choices=submission.TASKS, metavar="TASK", help="%(choices)s")
     parser.add_argument(
         "predictions",
         type=Path,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,16 @@ from bdd100k_models.cli import arguments
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
+    from mmcv import Config
+
     from bdd100k_models.engine.ranks import Ranks
-    from bdd100k_models.tasks.base import ImageRecord, Task
+    from bdd100k_models.engine.run import Places
+    from bdd100k_models.tasks.base import Task
+
+#: Exit status where all is written, but images failed.
+INCOMPLETE = 3
+
+PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16")
 
 
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
@@ -28,7 +37,8 @@ def main(task_name: str, argv: Sequence[str] | None = None) -> int:
 def make_parser(task: Task) -> argparse.ArgumentParser:
     """The arguments of a task's ``test.py``."""
     parser = argparse.ArgumentParser(
-        prog="test.py", description=f"{task.title}: run a model over images and write its results."
+        prog="test.py",
+        description=f"{task.facts.title}: run a model over images and write its results.",
     )
     arguments.add_config(parser)
     what = parser.add_argument_group("what to run on")
@@ -55,11 +65,14 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     arguments.add_device(run)  # type: ignore[arg-type]
     run.add_argument("--batch-size", type=arguments.positive, default=1, metavar="N")
     run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
-    run.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto")
+    run.add_argument("--precision", choices=PRECISIONS, default="auto")
     run.add_argument("--fuse-conv-bn", action="store_true", help="fold batch norm into convolution")
     run.add_argument("--compile", action="store_true", help="torch.compile the backbone")
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     run.add_argument("--overwrite", action="store_true", help="drop an interrupted run's results")
+    run.add_argument(
+        "--strict", action="store_true", help="stop at the first image that fails (default: go on)"
+    )
     run.add_argument(
         "--tmpdir", metavar="DIR", help="folder for results under way, seen by all nodes"
     )
@@ -77,24 +90,16 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     args = make_parser(task).parse_args(argv)
     check(args)
 
-    from bdd100k_models.config import load_config
     from bdd100k_models.engine.ranks import join
-    from bdd100k_models.tasks import check_task
 
-    task.register()
     ranks = join(args.launcher, args.device, args.local_rank)
+    failed = True
     try:
-        with ranks.together():
-            options = arguments.parse_options(args.cfg_options)
-            cfg = load_config(args.config, options=options, data_root=args.data_root)
-            check_task(cfg, task.name)
-            task.bind(cfg)
-            task.configure(args, cfg)
-            records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
-        _predict_and_score(task, args, cfg, records, ranks)
+        status = _predict_and_score(task, args, ranks)
+        failed = False
+        return status
     finally:
-        ranks.leave()
-    return 0
+        ranks.shutdown(failed)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -114,89 +119,105 @@ def check(args: argparse.Namespace) -> None:
         raise UserError("--resume and --overwrite exclude each other")
 
 
-def _predict_and_score(
-    task: Task,
-    args: argparse.Namespace,
-    cfg: object,
-    records: list[ImageRecord],
-    ranks: Ranks,
-) -> None:
-    from mmcv import Config
-
+def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> int:
     from bdd100k_models import config, evaluation
-    from bdd100k_models.engine import inference
-    from bdd100k_models.engine.compilation import compile_backbone
-    from bdd100k_models.engine.loading import build_pipeline, share_cores
-    from bdd100k_models.engine.model import build_model, resolve_device
-    from bdd100k_models.engine.precision import apply_precision
-    from bdd100k_models.engine.ranks import check_shared, check_writable
+    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.engine.ranks import check_shared
+    from bdd100k_models.engine.run import RunOptions, run, score
+    from bdd100k_models.files import write_json
+    from bdd100k_models.tasks import check_task
 
-    assert isinstance(cfg, Config)
     root = config.data_root(args.data_root)
+    with ranks.together():
+        cfg = config.load_config(
+            args.config, options=arguments.parse_options(args.cfg_options), data_root=args.data_root
+        )
+        check_task(cfg, task.name)
+        options = task.settle(
+            task.options_from(args), cfg, split=args.split, images=args.images is not None
+        )
+        records = task.records(cfg, options, split=args.split, images=args.images)[: args.limit]
+        if args.eval is not None:
+            evaluation.ground_truth_path(task.name, root, args.split)
+    places = _places(args, cfg, ranks)
+    predictor = Predictor(
+        cfg,
+        args.checkpoint,
+        device=args.device,
+        precision=args.precision,
+        compile=args.compile,
+        fuse_conv_bn=args.fuse_conv_bn,
+        report=print if ranks.first else _say_nothing,
+        ranks=ranks,
+        task=task,
+        settings=options,
+    )
+    if args.tmpdir and predictor.converter.mask_folder:
+        # Masks are written by the rank that made them, everything else by the first.
+        check_shared(places.out, ranks, "choose a --format-dir that all nodes share")
+    outcome = run(
+        predictor,
+        records,
+        ranks,
+        places,
+        RunOptions(
+            batch_size=args.batch_size,
+            workers=args.workers,
+            min_score=args.show_score_thr,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            strict=args.strict,
+        ),
+    )
+    status = INCOMPLETE if outcome.failed else 0
     if args.eval is not None:
-        evaluation.ground_truth_path(task.name, root, args.split)
-    out = Path(args.out or Path("work_dirs") / Path(cfg.filename).stem).resolve()
-    places = inference.Places(
+        ranks.shutdown()
+    if not ranks.first:
+        return status
+    for file in outcome.files:
+        print(f"wrote {file}")
+    if places.pictures is not None:
+        print(f"{outcome.drawn} pictures are drawn in {places.pictures}")
+    if args.eval is not None:
+        scores = score(predictor, records, outcome, places.out, root, args.split, args.nproc)
+        print(scores.table())
+        scores.save(places.out / "scores.json")
+        write_json(places.out / "summary.json", scores.summary)
+        print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
+    _tell_failed(outcome.failed, places.out)
+    return status
+
+
+def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+    """The last word, on images that have no result."""
+    if failed:
+        first = next(iter(failed.values()))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        print(
+            f"error: {first}{more}; it has no labels in what was written, {out / 'errors.json'} "
+            "names all; --resume tries them again",
+            file=sys.stderr,
+        )
+
+
+def _places(args: argparse.Namespace, cfg: Config, ranks: Ranks) -> Places:
+    """Where the run writes; all ranks see its shards, and the first can write the rest.
+
+    Raises:
+        UserError: on every rank, where that is not so.
+    """
+    from bdd100k_models.engine.ranks import check_shared, check_writable
+    from bdd100k_models.engine.run import Places
+
+    out = Path(args.out or Path("work_dirs") / Path(cfg.filename).stem).expanduser().resolve()
+    places = Places(
         out=out,
         shards=_shards(args, out, ranks),
-        pictures=Path(args.show_dir).resolve() if args.show_dir else None,
+        pictures=Path(args.show_dir).expanduser().resolve() if args.show_dir else None,
     )
     check_shared(places.shards.parent, ranks)
     check_writable(out, ranks)
-    if args.tmpdir and task.mask_folder():
-        # Masks are written by the rank that made them, everything else by the first.
-        check_shared(out, ranks, "choose a --format-dir that all nodes share")
-    inference.check_pictures(task, records, places, ranks)
-    device = ranks.device(resolve_device(args.device))
-    pipeline = build_pipeline(task, cfg)
-    checkpoint = _checkpoint(task, args, cfg, ranks)
-    identity = inference.run_identity(
-        task, cfg, checkpoint[1], records, args.precision, fused=args.fuse_conv_bn
-    )
-    with ranks.together():
-        report = print if ranks.first else _say_nothing
-        model = build_model(cfg, checkpoint[0], str(device), task=task, report=report)
-    if args.fuse_conv_bn:
-        from mmcv.cnn import fuse_conv_bn
-
-        model = fuse_conv_bn(model)
-    if args.compile:
-        compile_backbone(model, device)
-    options = inference.LoopOptions(
-        batch_size=args.batch_size,
-        workers=_workers(args, cfg, ranks),
-        min_score=args.show_score_thr,
-    )
-    apply_precision(model, cfg, args.precision, device)
-    share_cores(device, ranks, options.workers)
-    with inference.only_run(places, ranks):
-        inference.prepare_shards(
-            places, identity, ranks, resume=args.resume, overwrite=args.overwrite
-        )
-        files = inference.run(task, model, records, pipeline, ranks, places, options)
-    if not ranks.first:
-        return
-    for file in files:
-        print(f"wrote {file}")
-    if places.pictures is not None:
-        print(f"drew {len(records)} pictures in {places.pictures}")
-    if args.eval is not None:
-        _score(task, args, out, root, records)
-
-
-def _score(
-    task: Task, args: argparse.Namespace, out: Path, root: Path, records: list[ImageRecord]
-) -> None:
-    """Official scores of what a run wrote: a table, and two files."""
-    from bdd100k_models.files import write_json
-
-    names = [record.name for record in records] if args.limit else None
-    nproc = args.nproc or min(4, os.cpu_count() or 1)
-    scores = task.evaluate(out, root, args.split, names, nproc)
-    print(scores.table())
-    scores.save(out / "scores.json")
-    write_json(out / "summary.json", scores.summary)
-    print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
+    return places
 
 
 def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
@@ -204,41 +225,8 @@ def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
     if not args.tmpdir:
         return out / ".shards"
     digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
-    return Path(args.tmpdir).expanduser().resolve() / ranks.tell(f"{out.name}-{digest}.shards")
-
-
-def _checkpoint(
-    task: Task, args: argparse.Namespace, cfg: object, ranks: Ranks
-) -> tuple[Path, str]:
-    """The checkpoint file and its MD5; one process of a node looks first, and downloads."""
-    from mmcv import Config
-
-    from bdd100k_models.weights import store as checkpoint
-
-    assert isinstance(cfg, Config)
-
-    def find(report: bool) -> Path:
-        say = print if report else _say_nothing
-        return checkpoint.find_checkpoint(cfg, task.name, args.checkpoint, report=say)
-
-    path = None
-    with ranks.together():
-        if ranks.local == 0:
-            path = find(report=ranks.first)
-    if path is None:
-        path = find(report=False)
-    return path, checkpoint.md5(path)
+    return Path(args.tmpdir).expanduser().resolve() / ranks.broadcast(f"{out.name}-{digest}.shards")
 
 
 def _say_nothing(text: str) -> None:
     """For processes that leave the talking to the first."""
-
-
-def _workers(args: argparse.Namespace, cfg: object, ranks: Ranks) -> int:
-    from mmcv import Config
-
-    assert isinstance(cfg, Config)
-    if args.workers is not None:
-        return max(0, args.workers)
-    wanted = (cfg.get("data") or {}).get("workers_per_gpu", 2)
-    return max(1, min(wanted, (os.cpu_count() or 1) // (2 * ranks.size)))

@@ -98,7 +98,6 @@ def _train(argv: Sequence[str] | None) -> int:
     task.register()
     options = arguments.parse_options(args.cfg_options)
     cfg = config.load_config(args.config, options=options, data_root=args.data_root)
-    task.bind(cfg)
     ranks = join(args.launcher, args.device, args.local_rank)
     try:
         settings = _settings(args, cfg, published, ranks)
@@ -109,7 +108,7 @@ def _train(argv: Sequence[str] | None) -> int:
             validation = _validation(task, cfg, root, settings, ranks)
         training.train(task, cfg, settings, ranks, validation)
     finally:
-        ranks.leave()
+        ranks.shutdown()
     return 0
 
 
@@ -117,12 +116,10 @@ def _settings(
     args: argparse.Namespace, cfg: Config, published: Config, ranks: Ranks
 ) -> TrainingOptions:
     from bdd100k_models import config
-    from bdd100k_models.engine.model import resolve_device
+    from bdd100k_models.engine.devices import resolve_device
     from bdd100k_models.engine.training import TrainingOptions, images_per_rank
 
-    device = resolve_device(args.device)
-    if device.type == "cuda" and device.index is None and ranks.size > 1:
-        device = resolve_device(f"cuda:{ranks.local}")
+    device = resolve_device(args.device, ranks)
     default = cfg.get("work_dir") or Path("work_dirs") / Path(cfg.filename).stem
     return TrainingOptions(
         work_dir=Path(args.work_dir or default).expanduser().resolve(),
@@ -171,29 +168,14 @@ def _validation(
     task: Task, cfg: Config, root: Path, settings: TrainingOptions, ranks: Ranks
 ) -> Validation:
     """Scores on the way, by the task as ``test.py`` sets it up without options."""
-    from bdd100k_models.cli import test
-    from bdd100k_models.engine.inference import LoopOptions
     from bdd100k_models.engine.ranks import SharedError, check_shared
     from bdd100k_models.engine.validation import Validation
 
-    tested = copy.deepcopy(cfg)
-    task.configure(test.make_parser(task).parse_args([cfg.filename]), tested)
-    data = cfg.data
-    batch = (data.get("val_dataloader") or {}).get("samples_per_gpu", 1)
-    workers = data.get("workers_per_gpu", 2) if settings.workers is None else settings.workers
-    validation = Validation(
-        task=task,
-        cfg=tested,
-        records=task.records(tested),
-        root=root,
-        folder=settings.work_dir / "validation",
-        device=settings.device,
-        ranks=ranks,
-        loop=LoopOptions(
-            batch_size=batch, workers=min(workers, max(1, (os.cpu_count() or 1) // ranks.size))
-        ),
-    )
-    validation.check()
+    folder = settings.work_dir / "validation"
+    with ranks.together():
+        validation = Validation.of(
+            task, copy.deepcopy(cfg), root, folder, settings.device, ranks, settings.workers
+        )
     if ranks.size > 1:
         try:
             check_shared(validation.folder, ranks)

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from bdd100k_models.cli.arguments import positive
 from bdd100k_models.errors import UserError
-from bdd100k_models.evaluation.inputs import RawFrame, read_frames
+from bdd100k_models.frames import Frame
+from bdd100k_models.frames.reading import read_frames
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,11 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def draw_one(
-    frame: RawFrame,
+    frame: Frame,
     images: Path,
     out: Path,
     min_score: float,
-    truth: dict[str, RawFrame] | None = None,
+    truth: dict[str, Frame] | None = None,
 ) -> Path:
     """Draw one frame and write it below ``out`` under its own name; gives the file.
 

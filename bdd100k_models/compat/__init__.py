@@ -7,6 +7,9 @@
 * runs the bridges of `bdd100k_models.compat.bridges` right after the module that each mends is
   imported.
 
+The rest of the package uses `install` and nothing from inside. A bridge may use what belongs to
+another room (``weights``, ``frames``), imported when the bridge runs.
+
 Nothing is imported earlier than without it: a process that never imports mmcv pays a dictionary
 look-up per import.
 """

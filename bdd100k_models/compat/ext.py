@@ -1,29 +1,23 @@
 """What stands in for `mmcv._ext`, the compiled module of mmcv-full.
 
-It is loaded under that name by `bdd100k_models.compat.finder`. It has the ops that the zoo's models
-and their training use; every other name is a function that raises `NotImplementedError` when it is
-called, so that `mmcv.ops` imports.
+It is loaded under that name by `bdd100k_models.compat.finder`. It has ops that the zoo's models and
+their training use and that mmcv's own functions call through it; RoIAlign, the deformable
+convolutions and NMS do not pass here, as `bdd100k_models.compat.bridges.mmcv_ops` puts whole
+functions in the place of mmcv's. Every other name is a function that raises `NotImplementedError`
+when it is called, so that `mmcv.ops` imports.
 """
 
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bdd100k_models.compat.ops.deform_conv import (
-    deform_conv_backward_input,
-    deform_conv_backward_parameters,
-    deform_conv_forward,
-    modulated_deform_conv_backward,
-    modulated_deform_conv_forward,
-)
 from bdd100k_models.compat.ops.focal_loss import (
     sigmoid_focal_loss_backward,
     sigmoid_focal_loss_forward,
     softmax_focal_loss_backward,
     softmax_focal_loss_forward,
 )
-from bdd100k_models.compat.ops.nms import nms, nms_match, softnms
+from bdd100k_models.compat.ops.nms import nms_match, softnms
 from bdd100k_models.compat.ops.psa_mask import psamask_backward, psamask_forward
-from bdd100k_models.compat.ops.roi_align import roi_align_backward, roi_align_forward
 from bdd100k_models.compat.ops.sync_bn import (
     sync_bn_backward_data,
     sync_bn_backward_param,
@@ -33,19 +27,11 @@ from bdd100k_models.compat.ops.sync_bn import (
 )
 
 __all__ = [
-    "deform_conv_backward_input",
-    "deform_conv_backward_parameters",
-    "deform_conv_forward",
     "get_compiler_version",
     "get_compiling_cuda_version",
-    "modulated_deform_conv_backward",
-    "modulated_deform_conv_forward",
-    "nms",
     "nms_match",
     "psamask_backward",
     "psamask_forward",
-    "roi_align_backward",
-    "roi_align_forward",
     "sigmoid_focal_loss_backward",
     "sigmoid_focal_loss_forward",
     "softmax_focal_loss_backward",

@@ -4,7 +4,6 @@ from bdd100k_models.config.loading import (
     DATA_ROOT_VARIABLE,
     apply_options,
     data_root,
-    find_config,
     load_config,
     read_config,
 )
@@ -14,7 +13,6 @@ __all__ = [
     "DATA_ROOT_VARIABLE",
     "apply_options",
     "data_root",
-    "find_config",
     "load_config",
     "read_config",
     "standalone_text",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import REPOSITORY
-from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo.configs import find_config
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -29,36 +29,6 @@ def data_root(given: str | Path | None = None) -> Path:
     """The folder that holds ``images/``, ``labels/`` and ``jsons/``, as an absolute path."""
     chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or REPOSITORY / _DATA_ROOT_IN_CONFIGS
     return Path(chosen).expanduser().resolve()
-
-
-def find_config(config: str | Path) -> Path:
-    """The file of a config that is given as a path or as a published name.
-
-    Paths are tried as they are and below the repository's root.
-
-    Raises:
-        UserError: neither a file nor a published name.
-    """
-    text = os.fspath(config)
-    for candidate in (Path(text).expanduser(), REPOSITORY / text):
-        if candidate.is_file():
-            return candidate.resolve()
-    if text.endswith(".py") or os.sep in text:
-        name = Path(text).stem
-        hint = f"; {name!r} alone is a published name" if _is_published(name) else ""
-        raise UserError(f"no config file at {text}{hint}")
-    model = catalogue.find(text)
-    if model.config is None:
-        raise UserError(f"{model.name} is listed for reference only, it has no config in this zoo")
-    return REPOSITORY / model.config
-
-
-def _is_published(name: str) -> bool:
-    try:
-        catalogue.find(name)
-    except UserError:
-        return False
-    return True
 
 
 def read_config(config: str | Path) -> Config:

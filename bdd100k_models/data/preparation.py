@@ -13,7 +13,6 @@ import logging
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +32,11 @@ from bdd100k_models.data.checks import (
     check_picture,
 )
 from bdd100k_models.engine.progress import Progress
-from bdd100k_models.errors import UserError
-from bdd100k_models.files.writing import write_bytes
+from bdd100k_models.errors import UserError, nearest
+from bdd100k_models.files import write_bytes
+from bdd100k_models.frames import Frame
+from bdd100k_models.frames.reading import check_labels, read_frames
+from bdd100k_models.zoo import tasks
 from bdd100k_models.zoo.classes import (
     DRIVABLE,
     INS_SEG,
@@ -56,45 +58,7 @@ class _PreparationError(Exception):
     """A split of a task cannot be prepared; the message says why."""
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What a task is prepared from.
-
-    Attributes:
-        pictures: folder below the data root, with ``{split}``.
-        labels: files or folders below the data root, with ``{split}``; the first that exists.
-        official: number of labelled pictures of the real dataset by split, where it is known.
-    """
-
-    pictures: str
-    labels: tuple[str, ...]
-    official: dict[str, int]
-
-
-_SOURCES: dict[str, _Source] = {
-    "tagging": _Source(
-        "images/100k/{split}",
-        ("labels/det_20/det_{split}.json", "labels/bdd100k_labels_images_{split}.json"),
-        {"train": 69863, "val": 10000},
-    ),
-    "det": _Source(
-        "images/100k/{split}", ("labels/det_20/det_{split}.json",), {"train": 69863, "val": 10000}
-    ),
-    "ins_seg": _Source(
-        "images/10k/{split}", ("labels/ins_seg/bitmasks/{split}",), {"train": 7000, "val": 1000}
-    ),
-    "sem_seg": _Source(
-        "images/10k/{split}", ("labels/sem_seg/masks/{split}",), {"train": 7000, "val": 1000}
-    ),
-    "drivable": _Source(
-        "images/100k/{split}", ("labels/drivable/masks/{split}",), {"train": 70000, "val": 10000}
-    ),
-    "pan_seg": _Source(
-        "images/10k/{split}", ("labels/pan_seg/bitmasks/{split}",), {"train": 7000, "val": 1000}
-    ),
-    "pose": _Source("images/100k/{split}", ("labels/pose_21/pose_{split}.json",), {}),
-}
-TASKS = tuple(_SOURCES)
+TASKS = tuple(name for name, facts in tasks.TASKS.items() if facts.ground_truth)
 
 
 @dataclass
@@ -117,7 +81,7 @@ class Report:
 
 def prepare(
     root: Path,
-    tasks: Sequence[str] | None = None,
+    wanted: Sequence[str] | None = None,
     splits: Sequence[str] = SPLITS,
     workers: int = 1,
     quiet: bool = False,
@@ -126,7 +90,7 @@ def prepare(
 
     Args:
         root: folder that holds ``images`` and ``labels``; ``jsons`` is written beside them.
-        tasks: names from ``TASKS``; None takes every task that has labels.
+        wanted: names from ``TASKS``; None takes every task that has labels.
         splits: ``train``, ``val``.
         workers: processes.
         quiet: show no progress.
@@ -145,20 +109,20 @@ def prepare(
                 f"{root} has no folder {name}/; unpack BDD100K there so that "
                 f"{root / name} exists, or pass another --data-root"
             )
-    for task in tasks or ():
-        if task not in _SOURCES:
-            raise UserError(f"no task {task}; choose from {', '.join(TASKS)}")
+    for task in wanted or ():
+        if task not in TASKS:
+            raise UserError(f"no task {task!r}; {nearest(task, TASKS)}")
     reports = []
     seen: dict[Path, Checks] = {}
-    for task in tasks or TASKS:
+    for task in wanted or TASKS:
         for split in splits:
             report = Report(task, split)
             job = _Job(root, task, split, workers, quiet, report, seen)
             reports.append(report)
             if job.labels is None:
-                report.status = "skipped" if tasks is None else "failed"
-                wanted = " or ".join(job.source.labels).format(split=split)
-                report.summary = f"no labels: {wanted} is not there"
+                report.status = "skipped" if wanted is None else "failed"
+                looked = " or ".join(job.label_places).format(split=split)
+                report.summary = f"no labels: {looked} is not there"
                 continue
             try:
                 report.summary = _PREPARE[task](job)
@@ -181,18 +145,20 @@ class _Job:
     seen: dict[Path, Checks]
 
     @property
-    def source(self) -> _Source:
-        return _SOURCES[self.task]
+    def label_places(self) -> tuple[str, ...]:
+        """Masks where the task has them, else JSON: below the data root, with ``{split}``."""
+        truth = tasks.facts(self.task).ground_truth
+        return truth.get("masks") or truth["json"]
 
     @property
     def labels(self) -> Path | None:
         """The labels' file or folder, if there is one."""
-        candidates = [self.root / path.format(split=self.split) for path in self.source.labels]
+        candidates = [self.root / path.format(split=self.split) for path in self.label_places]
         return next((path for path in candidates if path.exists()), None)
 
     @property
     def pictures(self) -> Path:
-        return self.root / self.source.pictures.format(split=self.split)
+        return self.root / tasks.facts(self.task).pictures.format(split=self.split)
 
     @property
     def target(self) -> Path:
@@ -241,7 +207,7 @@ class _Job:
         unlabelled = sorted(present.difference(names))
         if unlabelled:
             self.note(f"{len(unlabelled)} pictures have no labels: {_some(unlabelled)}")
-        official = self.source.official.get(self.split)
+        official = tasks.facts(self.task).labelled.get(self.split)
         if official is not None and official != len(names):
             self.note(f"{len(names)} labelled pictures; the real dataset has {official}")
         known = self.seen.setdefault(self.pictures, {})
@@ -249,27 +215,13 @@ class _Job:
         known.update(self.check(self.pictures, new, check_picture, "pictures"))
         return {name: known[name] for name in shared}
 
-    def frames(self) -> list[dict[str, Any]]:
-        """The frames of a Scalabel file, checked for names that are missing or repeat."""
+    def frames(self) -> list[Frame]:
+        """The frames of the labels' file."""
         assert self.labels is not None
         try:
-            content = json.loads(self.labels.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise _PreparationError(f"{self.labels} cannot be read: {error}") from error
-        frames = content.get("frames") if isinstance(content, dict) else content
-        if not isinstance(frames, list) or not all(
-            isinstance(frame, dict) and isinstance(frame.get("name"), str) for frame in frames
-        ):
-            raise _PreparationError(
-                f"{self.labels} is not a Scalabel file: no list of named frames"
-            )
-        names = [frame["name"] for frame in frames]
-        if not names:
-            raise _PreparationError(f"{self.labels} has no frames")
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
-        if twice:
-            raise _PreparationError(f"{self.labels} names pictures more than once: {_some(twice)}")
-        return frames
+            return read_frames(self.labels, "labels")
+        except UserError as error:
+            raise _PreparationError(str(error)) from error
 
     def masks(self, check: Check) -> Checks:
         """The PNGs of a folder of masks, looked at."""
@@ -362,6 +314,7 @@ def _prepare_map(values: int, job: _Job) -> str:
 
 def _prepare_boxes(job: _Job) -> str:
     frames = job.frames()
+    _check_labels(job, frames, "box2d")
     _check_categories(job, frames, ())
     coco = _scalabel_to_coco(job, "det")
     pictures = job.match_pictures([frame["name"] for frame in frames])
@@ -375,6 +328,7 @@ def _prepare_boxes(job: _Job) -> str:
 
 def _prepare_poses(job: _Job) -> str:
     frames = job.frames()
+    _check_labels(job, frames, "graph")
     _check_categories(job, frames, ("person",))
     _check_nodes(job, frames)
     coco = _scalabel_to_coco(job, "pose")
@@ -384,7 +338,26 @@ def _prepare_poses(job: _Job) -> str:
     return job.write(coco)
 
 
-def _check_categories(job: _Job, frames: list[dict[str, Any]], further: tuple[str, ...]) -> None:
+def _check_labels(job: _Job, frames: list[Frame], geometry: str) -> None:
+    """Labels are whole, and some have what the task learns from."""
+    try:
+        check_labels(frames, f"labels {job.labels}")
+    except UserError as error:
+        raise _PreparationError(str(error)) from error
+    found = [label.get(geometry) for frame in frames for label in frame.get("labels") or ()]
+    if not found:
+        raise _PreparationError(f"{job.labels} has no labels at all; is it a file of predictions?")
+    without = found.count(None)
+    if without == len(found):
+        raise _PreparationError(
+            f"none of the {without} labels of {job.labels} has a {geometry}; are they of "
+            "another task?"
+        )
+    if without:
+        job.note(f"{without} labels have no {geometry} and are left out")
+
+
+def _check_categories(job: _Job, frames: list[Frame], further: tuple[str, ...]) -> None:
     """The converter stops at a category that it does not know, without naming it."""
     from bdd100k.common.utils import load_bdd100k_config
     from scalabel.label.utils import get_leaf_categories
@@ -431,7 +404,7 @@ def _complete_images(coco: Coco, pictures: Checks) -> None:
     coco["annotations"] = [ann for ann in coco["annotations"] if ann["image_id"] in ids]
 
 
-def _check_nodes(job: _Job, frames: list[dict[str, Any]]) -> None:
+def _check_nodes(job: _Job, frames: list[Frame]) -> None:
     """The converter takes the nodes of a graph in the order of the file: it must be ours."""
     for frame in frames:
         for entry in frame.get("labels") or ():

@@ -20,16 +20,18 @@ def compile_backbone(model: nn.Module, device: torch.device) -> None:
     necks and heads of the OpenMMLab packages do, and stay as they are.
 
     Raises:
-        UserError: the model has no backbone, or the CPU code that torch generates would find no
-            C++ compiler.
+        UserError: the model has no backbone, or the code that torch generates would find no
+            compiler.
     """
     backbone = getattr(model, "backbone", None)
     if backbone is None:
         raise UserError("--compile: this model has no backbone to compile")
-    compiler = os.environ.get("CXX", "g++")
-    if device.type == "cpu" and shutil.which(compiler) is None:
+    # Generated code is C++ on a CPU; on a GPU its launcher is C.
+    variable, usual = ("CXX", ("g++",)) if device.type == "cpu" else ("CC", ("gcc", "cc", "clang"))
+    compilers = [os.environ[variable]] if variable in os.environ else list(usual)
+    if not any(shutil.which(compiler) for compiler in compilers):
         raise UserError(
-            f"--compile needs a C++ compiler on a CPU, and there is no {compiler}; "
-            "install one, or leave --compile out"
+            f"--compile needs a {'C++' if variable == 'CXX' else 'C'} compiler, and there is no "
+            f"{' or '.join(compilers)}; install one, or leave --compile out"
         )
     backbone.compile()

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import signal
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset
 
-from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
-from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.base import ImageRecord, Pipeline
 
 if TYPE_CHECKING:
-    from mmcv import Config
+    pass
 
 
-def build_pipeline(task: Task, cfg: Config) -> Callable[[ImageRecord], Any]:
-    """The test pipeline of a config.
+@dataclass(frozen=True)
+class Problem:
+    """Why an image has no result.
 
-    Raises:
-        UserError: a step that the task's package does not know, or wrong arguments of one.
+    Attributes:
+        record: the image.
+        reason: in one line, with the image's path.
+        own: the picture itself is at fault: it cannot be read. Else a pipeline or network is that
+            did not get along with it.
     """
-    try:
-        return task.pipeline(cfg)
-    except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        reason = str(error) or "it is not a list of steps"
-        raise UserError(f"{cfg.filename}: data.test.pipeline cannot be built: {reason}") from error
+
+    record: ImageRecord
+    reason: str
+    own: bool
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,13 @@ class Sample:
 
     record: ImageRecord
     data: Any
-    problem: str | None = None
+    problem: Problem | None = None
 
 
 class RecordDataset(Dataset[Sample]):
     """Samples of image records. A picture that cannot be read becomes a problem, not a crash."""
 
-    def __init__(
-        self, records: Sequence[ImageRecord], pipeline: Callable[[ImageRecord], Any]
-    ) -> None:
+    def __init__(self, records: Sequence[ImageRecord], pipeline: Pipeline) -> None:
         self._records = records
         self._pipeline = pipeline
 
@@ -54,21 +54,49 @@ class RecordDataset(Dataset[Sample]):
         return len(self._records)
 
     def __getitem__(self, place: int) -> Sample:
-        record = self._records[place]
-        try:
-            if os.path.getsize(record.path) == 0:
-                return Sample(record, None, f"{record.path} is empty")
-            return Sample(record, self._pipeline(record))
-        except Exception as error:  # whatever a decoder or a pipeline step trips over
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
-            # What a decoder gives for a file that is no picture at all says nothing to a user.
-            told = "" if "NoneType" in reason else f" ({reason})"
-            return Sample(record, None, f"{record.path} cannot be read as a picture{told}")
+        return load(self._records[place], self._pipeline)
+
+
+def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
+    """The sample of a record, or the problem with it."""
+    try:
+        if record.pixels is None and os.path.getsize(record.path) == 0:
+            return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
+        return Sample(record, pipeline(record))
+    except Exception as error:  # whatever a decoder or a pipeline step trips over
+        return Sample(record, None, _problem(record, error))
+
+
+def _problem(record: ImageRecord, error: Exception) -> Problem:
+    # What a decoder gives for a file that is no picture at all says nothing to a user.
+    reason = one_line(error)
+    told = "" if "NoneType" in reason else f" ({reason})"
+    if record.pixels is not None or _readable(record.path):
+        return Problem(
+            record, f"{record.path} does not get through data.test.pipeline{told}", own=False
+        )
+    return Problem(record, f"{record.path} cannot be read as a picture{told}", own=True)
+
+
+def _readable(path: str) -> bool:
+    from bdd100k_models.visualization import read_picture
+
+    try:
+        read_picture(path)
+    except UserError:
+        return False
+    return True
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    text = str(error).strip()
+    return text.splitlines()[-1] if text else repr(error)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images that go through the model together, all of one tensor shape."""
+    """Images that go through the model together."""
 
     records: list[ImageRecord]
     data: Any
@@ -79,79 +107,105 @@ class Batches:
     """What a loader gives: the batches of some images, and problems met on the way."""
 
     batches: list[Batch]
-    problems: list[str]
+    problems: list[Problem]
+
+    def pin_memory(self) -> Batches:
+        """The same with tensors in pinned memory, which copies to a GPU do not wait for."""
+        pinned = [
+            replace(batch, data=map_tensors(batch.data, torch.Tensor.pin_memory))
+            for batch in self.batches
+        ]
+        return replace(self, batches=pinned)
 
 
-def group(samples: list[Sample]) -> Batches:
-    """Collate samples, those of one shape together: nothing is padded to fit its neighbours."""
-    by_shape: dict[tuple[Any, ...], list[Sample]] = {}
-    for sample in samples:
-        if sample.problem is None:
-            by_shape.setdefault(_shapes(sample.data), []).append(sample)
-    batches = [
-        Batch([s.record for s in same], collate([s.data for s in same], samples_per_gpu=len(same)))
-        for same in by_shape.values()
-    ]
-    return Batches(batches, [s.problem for s in samples if s.problem is not None])
+@dataclass(frozen=True)
+class Grouping:
+    """Collates samples, those of one key together: nothing is padded to fit its neighbours."""
+
+    pipeline: Pipeline
+
+    def __call__(self, samples: Sequence[Sample]) -> Batches:
+        by_key: dict[Hashable, list[Sample]] = {}
+        for sample in samples:
+            if sample.problem is None:
+                by_key.setdefault(self.pipeline.key(sample.data), []).append(sample)
+        batches = [
+            Batch([s.record for s in same], self.pipeline.collate([s.data for s in same]))
+            for same in by_key.values()
+        ]
+        return Batches(batches, [s.problem for s in samples if s.problem is not None])
 
 
-def _shapes(data: Any) -> tuple[Any, ...]:
-    if isinstance(data, DataContainer):
-        return _shapes(data.data)
+def map_tensors(data: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """A nest of mappings, lists, tuples and samples with ``change`` applied to its tensors."""
     if isinstance(data, torch.Tensor):
-        return (tuple(data.shape),)
+        return change(data)
+    if hasattr(data, "map_tensors"):
+        return data.map_tensors(change)
     if isinstance(data, Mapping):
-        return tuple(part for key in data if key != "img_metas" for part in _shapes(data[key]))
+        return {key: map_tensors(value, change) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return tuple(part for item in data for part in _shapes(item))
-    return ()
+        return type(data)(map_tensors(item, change) for item in data)
+    return data
 
 
 def to_device(data: Any, device: torch.device) -> Any:
-    """A collated batch with its containers opened and its tensors on ``device``."""
-    if isinstance(data, DataContainer):
+    """A collated batch with its tensors on ``device``; mmcv's containers are opened."""
+    if hasattr(data, "cpu_only"):
         return to_device(data.data[0], device)
-    if isinstance(data, torch.Tensor):
-        return data.to(device, non_blocking=True)
     if isinstance(data, Mapping):
         return {key: to_device(value, device) for key, value in data.items()}
     if isinstance(data, list):
         return [to_device(item, device) for item in data]
-    return data
+    return map_tensors(data, lambda tensor: tensor.to(device, non_blocking=True))
 
 
-def make_loader(
+def load_batches(
     records: Sequence[ImageRecord],
-    pipeline: Callable[[ImageRecord], Any],
+    pipeline: Pipeline,
     *,
     batch_size: int,
     workers: int,
     pin_memory: bool,
-) -> DataLoader[Sample]:
-    """Batches of records in order."""
-    return DataLoader(
+) -> Iterator[Batches]:
+    """Batches of records in order, loaded by ``workers`` processes.
+
+    Raises:
+        UserError: a loader process was killed, or cannot be started.
+    """
+    loader = DataLoader(
         RecordDataset(records, pipeline),
         batch_size=batch_size,
         shuffle=False,
         num_workers=workers,
-        collate_fn=group,
+        collate_fn=Grouping(pipeline),
         pin_memory=pin_memory,
-        worker_init_fn=_single_threaded if workers else None,
+        worker_init_fn=_set_up_worker if workers else None,
+    )
+    try:
+        yield from loader
+    except (RuntimeError, OSError) as error:
+        if workers == 0 or not _is_about_workers(error):
+            raise
+        raise UserError(
+            f"a process that loads pictures failed ({one_line(error)}); what is done is kept, "
+            "--resume goes on. Ways out: --workers 0; more shared memory (docker run --shm-size "
+            "8g); a higher ulimit -n"
+        ) from error
+
+
+def _is_about_workers(error: Exception) -> bool:
+    text = str(error)
+    return isinstance(error, OSError) or any(
+        part in text
+        for part in ("DataLoader worker", "shared memory", "bus error", "Too many open")
     )
 
 
-def share_cores(device: torch.device, ranks: Ranks, workers: int) -> None:
-    """On a CPU, leave a core to each loader process, unless ``OMP_NUM_THREADS`` says otherwise.
-
-    torch's threads wait for each other by spinning, so one that has to share its core with a
-    loader slows all of them down several times. torchrun sets the variable itself.
-    """
-    if device.type == "cpu" and ranks.size == 1 and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
-
-
-def _single_threaded(worker: int) -> None:
-    """Loader workers are parallel already; OpenCV's own threads would only get in the way."""
+def _set_up_worker(worker: int) -> None:
+    """Leave signals to the main process; and OpenCV's threads, as workers are parallel already."""
     import cv2
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)

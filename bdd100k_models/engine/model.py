@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.weights import store as checkpoints
+from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -25,27 +24,18 @@ def build_model(
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     *,
-    task: Task | None = None,
     report: Callable[[str], None] = print,
 ) -> nn.Module:
-    """See :func:`bdd100k_models.build_model`; ``task`` where the config does not tell it.
-
-    ``report`` takes notes on the checkpoint.
-    """
+    """See :func:`bdd100k_models.build_model`; ``report`` takes notes on the checkpoint."""
     chosen_device = resolve_device(device)
-    task = task or task_of(cfg)
+    task = task_of(cfg)
     model = build_network(task, cfg)
+    meta: Mapping[str, Any] = {}
     if checkpoint is not None:
-        path = checkpoints.find_checkpoint(
-            cfg, task.name, None if checkpoint == "published" else checkpoint, report
-        )
-        checkpoints.load_weights(model, path, report)
-    task.adapt(model)
-    helper = task.helper()
-    if helper is not None:
-        task.take_helper(
-            build_model(helper.cfg, helper.checkpoint, device, task=helper.task, report=report)
-        )
+        given = None if checkpoint == "published" else checkpoint
+        path = weights.find_checkpoint(cfg, task.name, given, report)
+        meta = weights.load_weights(model, path, report)
+    model.CLASSES = name_classes(task, cfg, model, meta, report)  # type: ignore[assignment]
     return model.to(chosen_device).eval()
 
 
@@ -61,7 +51,6 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
     if "model" not in cfg:
         raise UserError(f"{cfg.filename} has no model")
     task.register()
-    task.bind(cfg)
     model_cfg = copy.deepcopy(cfg.model)
     without_pretrained(model_cfg)
     without_sync_bn(model_cfg)
@@ -69,8 +58,40 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
         model = task.build_network(model_cfg)
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
         raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
-    model.CLASSES = task.classes  # type: ignore[assignment]
     return model
+
+
+def name_classes(
+    task: Task,
+    cfg: Config,
+    network: nn.Module,
+    meta: Mapping[str, Any],
+    report: Callable[[str], None],
+) -> tuple[str, ...]:
+    """What the network's classes are called: as its checkpoint says, else as the config.
+
+    Raises:
+        UserError: their number is not that of the network's head.
+    """
+    configured = task.class_names(cfg)
+    said = meta.get("CLASSES")
+    known = isinstance(said, (list, tuple)) and all(isinstance(name, str) for name in said)
+    names = tuple(said) if known and said else configured
+    heads = task.head_classes(network)
+    if heads is not None and heads != len(names):
+        whose = "the checkpoint" if names is not configured else cfg.filename
+        raise UserError(
+            f"{whose} names {len(names)} classes ({', '.join(names)}), the network's head has "
+            f"{heads}; set num_classes of the head, or classes of data.test, to fit the weights"
+        )
+    task.check_classes(names, cfg)
+    strange = [name for name in names if name not in configured]
+    if strange:
+        report(
+            f"note: the checkpoint was trained on classes that {task.name} has not: "
+            f"{', '.join(strange)}; results bear these names"
+        )
+    return names
 
 
 def without_pretrained(model_cfg: Any) -> None:
@@ -98,26 +119,3 @@ def without_sync_bn(model_cfg: Any) -> None:
     elif isinstance(model_cfg, (list, tuple)):
         for value in model_cfg:
             without_sync_bn(value)
-
-
-def resolve_device(device: str) -> torch.device:
-    """``cpu``, ``cuda``, ``cuda:N`` or ``auto`` -> a device that is there.
-
-    Raises:
-        UserError: unknown, or a GPU that this process does not see.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise UserError(f"--device {device}: use cpu, cuda, cuda:N or auto") from error
-    if chosen.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count == 0:
-            raise UserError(f"--device {device}: no GPU that this torch can use; try --device cpu")
-        if chosen.index is not None and chosen.index >= count:
-            raise UserError(f"--device {device}: there are {count} GPUs, counted from cuda:0")
-    elif chosen.type != "cpu":
-        raise UserError(f"--device {device}: use cpu, cuda, cuda:N or auto")
-    return chosen

@@ -20,6 +20,7 @@ def apply_precision(model: nn.Module, cfg: Config, precision: str, device: torch
     ``fp16`` and ``bf16`` hold in backbone and neck, where the time goes; heads get float32, as
     their boxes and scores need it. ``auto`` is float32 on the CPU, and on a GPU what the model was
     published with: float16 in the parts that its package marks, where the config has ``fp16``.
+    What float32 means on a GPU is a setting of the process; see ``devices.set_matmul_precision``.
     """
     if precision in _DTYPES:
         for name in ("backbone", "neck"):

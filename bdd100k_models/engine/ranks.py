@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import secrets
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 
+from bdd100k_models.engine import devices
+from bdd100k_models.engine.devices import Place
 from bdd100k_models.errors import UserError
 
-#: Ranks finish at different times and meet at the end, so the meeting must be able to wait.
+#: How long ranks wait for each other at the start.
+MEETING = datetime.timedelta(minutes=2)
+#: Ranks finish at different times and meet at the end, so that the host must be able to wait.
 _PATIENCE = datetime.timedelta(days=2)
+#: Ranks take each step together: what one waits for another there.
+_STEP = datetime.timedelta(minutes=30)
+#: What rank 0 gives the others to hear its verdict.
+_GRACE = datetime.timedelta(seconds=5)
+
+T = TypeVar("T")
 
 #: Launcher -> environment variables of (rank, number of ranks, rank on this node), first one set.
 _VARIABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -39,39 +53,114 @@ class SharedError(UserError):
     shared = True
 
 
+class PeerLostError(UserError):
+    """A process of this run is gone, and with it the run.
+
+    Attributes:
+        told: another process has told it already.
+    """
+
+    def __init__(self, *, told: bool) -> None:
+        super().__init__(
+            "another process of this run has ended before its time (killed, or with a problem that "
+            "it told itself); --resume goes on from what is saved"
+        )
+        self.told = told
+
+
+@dataclass(frozen=True)
+class Group:
+    """What processes that have met hold in common.
+
+    Attributes:
+        host: the gloo group of what the host says: objects, flags, barriers. It never waits for a
+            GPU.
+        store: keys and values that all see.
+        places: where each rank runs.
+    """
+
+    host: dist.ProcessGroup
+    store: dist.Store
+    places: tuple[Place, ...]
+
+
 @dataclass(frozen=True)
 class Ranks:
-    """One process among ``size``; ``local`` is its place on its node, from 0."""
+    """One process among ``size``; ``local`` is its place on its node, from 0.
+
+    What it sends to the others goes through the CPU (:class:`Group`). Each of those methods raises
+    :class:`PeerLostError` where a process is gone.
+    """
 
     rank: int = 0
     size: int = 1
     local: int = 0
+    group: Group | None = field(default=None, compare=False, repr=False)
 
     @property
     def first(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
 
-    def share(self, items: list[int]) -> list[int]:
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where each rank runs; empty where there is no group."""
+        return self.group.places if self.group is not None else ()
+
+    def shard(self, items: Sequence[T]) -> list[T]:
         """This rank's part of ``items``: every item goes to exactly one rank."""
-        return items[self.rank :: self.size]
+        return list(items[self.rank :: self.size])
 
     def barrier(self) -> None:
         """Wait for all ranks."""
         if self.size > 1:
-            dist.barrier()
+            with self._peers_there():
+                dist.barrier(group=self._host)
+
+    def gather(self, value: T) -> list[T]:
+        """The value of every rank, on every rank, by rank; any that can be pickled."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        with self._peers_there():
+            dist.all_gather_object(values, value, group=self._host)
+        return values
+
+    def broadcast(self, value: T) -> T:
+        """Rank 0's ``value``, on every rank; any that can be pickled."""
+        if self.size == 1:
+            return value
+        box = [value]
+        with self._peers_there():
+            dist.broadcast_object_list(box, src=0, group=self._host)
+        return box[0]
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        return self.any_later(flag)()
+
+    def any_later(self, flag: bool) -> Callable[[], bool]:
+        """As :meth:`any`, but only the call of what this gives waits for the other ranks."""
+        if self.size == 1:
+            return lambda: flag
+        shared = torch.tensor(int(flag))
+        with self._peers_there():
+            work = dist.all_reduce(shared, dist.ReduceOp.MAX, group=self._host, async_op=True)
+
+        def wait() -> bool:
+            with self._peers_there():
+                work.wait()
+            return bool(shared.item())
+
+        return wait
 
     def agree(self, problem: str | None) -> None:
         """Raise on every rank what any rank has to complain of.
 
         Raises:
-            UserError: the complaint of the lowest rank that has one.
+            SharedError: the complaint of the lowest rank that has one.
         """
-        problems = [problem]
-        if self.size > 1:
-            problems = [None] * self.size
-            dist.all_gather_object(problems, problem)
-        for text in problems:
+        for text in self.gather(problem):
             if text is not None:
                 raise SharedError(text)
 
@@ -85,28 +174,41 @@ class Ranks:
         problem = None
         try:
             yield
+        except PeerLostError:
+            raise
         except UserError as error:
             problem = str(error)
         self.agree(problem)
 
-    def tell(self, value: str) -> str:
-        """Rank 0's ``value``, on every rank."""
-        if self.size == 1:
-            return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0)
-        return box[0]
+    def first_to_tell(self) -> bool:
+        """Whether no other rank has told yet why the run ends; from now on this one has."""
+        if self.group is None:
+            return True
+        try:
+            return bool(self.group.store.add("end told", 1) == 1)
+        except RuntimeError:  # the store is gone with the rank that held it
+            return True
 
-    def device(self, chosen: torch.device) -> torch.device:
-        """``cuda`` -> this rank's GPU, among those that its process sees."""
-        if self.size == 1 or chosen.type != "cuda" or chosen.index is not None:
-            return chosen
-        return torch.device("cuda", self.local % torch.cuda.device_count())
+    def shutdown(self, failed: bool = False) -> None:
+        """Leave the others: together with them, or, where the run has ``failed``, at once.
 
-    def leave(self) -> None:
-        """Leave the process group, if there is one."""
-        if self.size > 1 and dist.is_initialized():
-            dist.destroy_process_group()
+        Then nothing is waited for, as peers may be gone; the groups go with the process.
+        """
+        if self.group is None or failed or not dist.is_initialized():
+            return
+        self.barrier()
+        dist.destroy_process_group()
+
+    @property
+    def _host(self) -> dist.ProcessGroup | None:
+        return self.group.host if self.group is not None else None
+
+    @contextmanager
+    def _peers_there(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # what gloo makes of a closed connection
+            raise PeerLostError(told=not self.first_to_tell()) from error
 
 
 def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | None) -> Ranks:
@@ -147,10 +249,13 @@ def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | 
 
 
 def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
-    """Take this process's place: rank, GPU, and process group (NCCL on GPUs, gloo on CPUs).
+    """Take this process's place: rank, GPU, and process groups.
+
+    GPUs speak through NCCL, the host through gloo. All ranks must come within ``MEETING``.
 
     Raises:
-        UserError: see :func:`read_ranks`; or the other processes cannot be reached.
+        UserError: see :func:`read_ranks`; the others cannot be reached or have not come; or, on
+            every rank, the ``device`` of one of them is none, or is another's too.
     """
     ranks = read_ranks(launcher, os.environ, local_rank)
     if launcher == "none":
@@ -161,18 +266,163 @@ def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
         os.environ.setdefault("MASTER_ADDR", _first_slurm_node())
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", "29500")
-    on_gpu = device != "cpu" and torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(ranks.local % torch.cuda.device_count())
-    if ranks.size > 1:
+    if ranks.size == 1:
+        return ranks
+    store = _open_store(ranks)
+    newcomer = _Newcomer(devices.own_place())
+    chosen = torch.device("cpu")
+    try:
+        chosen = devices.resolve_device(device, ranks)
+        if chosen.type == "cuda":
+            newcomer = replace(newcomer, gpu=devices.gpu_identity(chosen))
+    except (UserError, RuntimeError) as error:
+        newcomer = replace(newcomer, problem=str(error).splitlines()[0])
+    places = _meet(ranks, store, newcomer)
+    try:
+        store.set_timeout(MEETING)
+        if chosen.type == "cuda":
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl",
+                store=store,
+                rank=ranks.rank,
+                world_size=ranks.size,
+                timeout=_STEP,
+                device_id=chosen,
+            )
+        else:
+            dist.init_process_group(
+                "gloo", store=store, rank=ranks.rank, world_size=ranks.size, timeout=_STEP
+            )
+        host = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        assert isinstance(host, dist.ProcessGroup)  # this rank is in it
+    except (RuntimeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"--launcher {launcher}: cannot meet the other ranks: {first}") from error
+    return replace(ranks, group=Group(host, store, places))
+
+
+@dataclass(frozen=True)
+class _Newcomer:
+    """What a rank says of itself when it comes."""
+
+    place: Place
+    gpu: str | None = None
+    problem: str | None = None
+
+    @classmethod
+    def read(cls, text: bytes) -> _Newcomer:
+        """From JSON."""
+        content = json.loads(text)
+        place = content.pop("place")
+        return cls(Place(**{**place, "affinity": tuple(place["affinity"])}), **content)
+
+
+def _open_store(ranks: Ranks) -> dist.Store:
+    """The store by which ranks meet; torchrun holds it, else rank 0 does.
+
+    Raises:
+        UserError: its address cannot be reached, or its port is another program's.
+    """
+    address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+    held = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    holds = ranks.first and not held
+    if holds:
+        address = "127.0.0.1"  # its own, by whatever name the others reach it
+    else:
+        _wait_for_store(ranks.rank, address, port)
+    try:
+        store = dist.TCPStore(
+            address, int(port), ranks.size, holds, timeout=MEETING, wait_for_workers=False
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UserError(
+            f"rank {ranks.rank} cannot use port {port} of {address}, which another program may "
+            "have: set MASTER_PORT to a free one, the same for all ranks"
+        ) from error
+    # A restart by torchrun meets anew, in the same store.
+    return dist.PrefixStore(f"bdd100k {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+
+
+def _wait_for_store(rank: int, address: str, port: str) -> None:
+    """Until somebody listens there; torch's own wait fills the screen with C++ frames."""
+    end = time.monotonic() + MEETING.total_seconds()
+    while True:
         try:
-            dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
-        except (RuntimeError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise UserError(
-                f"--launcher {launcher}: cannot meet the other ranks: {first}"
-            ) from error
-    return ranks
+            with socket.create_connection((address, int(port)), timeout=MEETING.total_seconds()):
+                return
+        except (OSError, ValueError, OverflowError) as error:
+            if time.monotonic() > end or not isinstance(error, OSError):
+                reason = getattr(error, "strerror", None) or error
+                raise UserError(
+                    f"rank {rank} did not reach rank 0 at {address}:{port} within "
+                    f"{MEETING.total_seconds():g} s ({reason}): look whether rank 0 has started, "
+                    "and set MASTER_ADDR and MASTER_PORT to its address"
+                ) from error
+        time.sleep(0.2)
+
+
+def _meet(ranks: Ranks, store: dist.Store, newcomer: _Newcomer) -> tuple[Place, ...]:
+    """Wait until all ranks have come; rank 0 counts them, and tells how it stands.
+
+    Raises:
+        UserError: who has not come.
+        SharedError: on every rank; what one of them has to complain of, or that two share a GPU.
+    """
+    keys = [f"rank {rank}" for rank in range(ranks.size)]
+    try:
+        store.set(keys[ranks.rank], json.dumps(asdict(newcomer)))
+        if ranks.first:
+            store.set("verdict", _verdict(store, keys) or "")
+        else:
+            store.wait(["verdict"], MEETING + _GRACE)
+        verdict = store.get("verdict").decode()
+        if ranks.first:
+            _linger(store, verdict, keys)
+        elif verdict:
+            store.add("verdict read", 1)
+        if not verdict:
+            return tuple(_Newcomer.read(store.get(key)).place for key in keys)
+    except RuntimeError as error:
+        raise UserError(
+            f"rank {ranks.rank} waited {(MEETING + _GRACE).total_seconds():g} s in vain for rank 0 "
+            "to count the ranks: look what became of it"
+        ) from error
+    raise SharedError(verdict)
+
+
+def _verdict(store: dist.Store, keys: list[str]) -> str | None:
+    """Why the run cannot begin; None where all have come and none complains."""
+    end = time.monotonic() + MEETING.total_seconds()
+    while not store.check(keys):
+        if time.monotonic() > end:
+            missing = [key for key in keys if not store.check([key])]
+            return (
+                f"{', '.join(missing)} of {len(keys)} did not come within "
+                f"{MEETING.total_seconds():g} s: look whether all processes have started, with the "
+                "same MASTER_ADDR and MASTER_PORT"
+            )
+        time.sleep(0.05)
+    newcomers = [_Newcomer.read(store.get(key)) for key in keys]
+    users: dict[tuple[str, str], int] = {}
+    for rank, newcomer in enumerate(newcomers):
+        if newcomer.problem is not None:
+            return str(newcomer.problem)
+        if newcomer.gpu is not None:
+            other = users.setdefault((newcomer.place.host, newcomer.gpu), rank)
+            if other != rank:
+                return (
+                    f"ranks {other} and {rank} would share one GPU of {newcomer.place.host}: start "
+                    "as many processes on a node as it has GPUs"
+                )
+    return None
+
+
+def _linger(store: dist.Store, verdict: str, keys: list[str]) -> None:
+    """Rank 0 may hold the store: where it leaves, it lets those who came read why."""
+    end = time.monotonic() + _GRACE.total_seconds()
+    others = sum(store.check([key]) for key in keys) - 1
+    while verdict and store.add("verdict read", 0) < others and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def _first_slurm_node() -> str:
@@ -219,7 +469,7 @@ def check_shared(
     Raises:
         UserError: on every rank, when one of them does not.
     """
-    token = ranks.tell(secrets.token_hex(8))
+    token = ranks.broadcast(secrets.token_hex(8))
     proof = folder / f".seen-{token}"
     check_writable(folder, ranks)
     if ranks.first:

@@ -40,7 +40,7 @@ def choose(
         except UserError as error:
             problem = str(error)
     ranks.agree(problem)
-    chosen = ranks.tell(chosen)
+    chosen = ranks.broadcast(chosen)
     if not chosen:
         return None
     path = Path(chosen)

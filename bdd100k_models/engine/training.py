@@ -210,7 +210,7 @@ def _seed(
         return options.seed
     kept = resumed[1]["meta"].get("seed") if resumed is not None else None
     return int(
-        ranks.tell(str(kept if kept is not None else random.SystemRandom().randrange(2**31)))
+        ranks.broadcast(str(kept if kept is not None else random.SystemRandom().randrange(2**31)))
     )
 
 

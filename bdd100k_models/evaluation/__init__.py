@@ -8,19 +8,21 @@ Importing this package imports neither torch nor the evaluators; they load when 
 for.
 """
 
-from bdd100k_models.evaluation.inputs import predicted_names
-from bdd100k_models.evaluation.locations import FORMS, TASKS, Form, ground_truth_path
-from bdd100k_models.evaluation.official import evaluate
+from bdd100k_models.evaluation.apart import evaluate_apart
+from bdd100k_models.evaluation.locations import TASKS, ground_truth_path
+from bdd100k_models.evaluation.official import check_ground_truth, evaluate
 from bdd100k_models.evaluation.scores import Scores
 from bdd100k_models.evaluation.tagging import tagging_metrics
+from bdd100k_models.zoo.tasks import FORMS, Form
 
 __all__ = [
     "FORMS",
     "TASKS",
     "Form",
     "Scores",
+    "check_ground_truth",
     "evaluate",
+    "evaluate_apart",
     "ground_truth_path",
-    "predicted_names",
     "tagging_metrics",
 ]

@@ -6,90 +6,24 @@ score that is too high. What can be known beforehand is said here in one line.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from bdd100k_models.errors import UserError
-from bdd100k_models.evaluation.locations import Form
-
-#: A Scalabel frame as JSON holds it.
-RawFrame = dict[str, Any]
-
-
-def read_frames(path: Path, what: str) -> list[RawFrame]:
-    """The frames of a Scalabel JSON file, or of all the JSON files of a folder.
-
-    A file holds a list of frames or an object with ``frames``. ``what`` names the file in errors.
-
-    Raises:
-        UserError: missing, not JSON, not frames, or two frames of one name.
-    """
-    if not path.exists():
-        raise UserError(f"no {what} at {path}; give the path of a Scalabel JSON file")
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise UserError(f"no JSON file in {path} for the {what}; PNG folders need --form masks")
-    frames: list[RawFrame] = []
-    for file in files:
-        frames.extend(_read_file(file, what))
-    if not frames:
-        raise UserError(f"{what} {path} has no frames; was it written by another program?")
-    repeated = _first_repeated(frame["name"] for frame in frames)
-    if repeated is not None:
-        raise UserError(
-            f"{what} {path} names {repeated!r} more than once; "
-            "scores match images by name, so keep one frame of each"
-        )
-    return frames
-
-
-def _read_file(file: Path, what: str) -> list[RawFrame]:
-    content = _read_json(file, what)
-    frames = content.get("frames") if isinstance(content, dict) else content
-    if not isinstance(frames, list):
-        raise UserError(
-            f"{what} {file} is not in Scalabel form: expected a list of frames, or an object with "
-            "'frames'"
-        )
-    _check_form(frames, f"{what} {file}")
-    return frames
-
-
-def _read_json(file: Path, what: str) -> Any:
-    try:
-        return orjson.loads(file.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{what} {file} is not valid JSON: {error}; write it again") from error
-    except OSError as error:
-        raise UserError(f"{what} {file} cannot be read: {error.strerror}") from error
-
-
-def _check_form(frames: list[Any], where: str) -> None:
-    for index, frame in enumerate(frames):
-        if not isinstance(frame, dict) or not isinstance(frame.get("name"), str):
-            raise UserError(f"{where}: frame {index} has no 'name'; every frame needs one")
-        labels = frame.get("labels") or []
-        if not isinstance(labels, list) or not all(isinstance(label, dict) for label in labels):
-            raise UserError(f"{where}: 'labels' of frame {frame['name']!r} is not a list of labels")
-
-
-def _first_repeated(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
+from bdd100k_models.evaluation.predictions import require_categories, require_poses
+from bdd100k_models.files import read_json
+from bdd100k_models.frames import Frame
+from bdd100k_models.frames.reading import check_frames, check_labels
+from bdd100k_models.zoo import classes
 
 
 def select_frames(
-    ground_truth: list[RawFrame],
-    predictions: list[RawFrame],
+    ground_truth: list[Frame],
+    predictions: list[Frame],
     names: Collection[str] | None,
-) -> tuple[list[RawFrame], list[RawFrame]]:
+) -> tuple[list[Frame], list[Frame]]:
     """Restrict both to the images in ``names``, or leave both whole where it is None.
 
     Raises:
@@ -121,88 +55,16 @@ def _check_any_left(kept: Sequence[Any], wanted: Collection[str]) -> None:
         raise UserError(f"none of the {len(wanted)} images asked for{hint} is in the ground truth")
 
 
-def predicted_names(predictions: str | Path, form: Form = "json") -> list[str]:
-    """Names of the images that predictions hold, for ``names`` of :func:`evaluate`.
+def check_ground_truth_frames(task: str, frames: Sequence[Frame], known: Collection[str]) -> None:
+    """Raise a UserError for a true label that is not whole, or that the evaluator cannot place.
 
-    Raises:
-        UserError: see :func:`read_frames` and :func:`list_pngs`.
+    ``known`` are the categories that it takes; empty where it passes over the others.
     """
-    path = Path(predictions)
-    if form == "masks":
-        return [file.name for file in list_pngs(path, "predictions")]
-    return [frame["name"] for frame in read_frames(path, "predictions")]
-
-
-def require_categories(
-    frames: Iterable[RawFrame], known: Collection[str], what: str, task: str
-) -> None:
-    """Raise a UserError for a label whose category the evaluator of ``task`` cannot place."""
-    for frame in frames:
-        for label in frame.get("labels") or ():
-            if label.get("category") not in known:
-                raise UserError(
-                    f"{what}: {frame['name']!r} has a label of category "
-                    f"{label.get('category')!r}, which {task} does not know; "
-                    f"one of {', '.join(sorted(known))}"
-                )
-
-
-def require_scores(frames: Iterable[RawFrame], geometry: str) -> None:
-    """Raise a UserError for a predicted label with ``geometry`` that has no score."""
-    for frame in frames:
-        for label in frame.get("labels") or ():
-            if label.get(geometry) is not None and not isinstance(label.get("score"), (int, float)):
-                raise UserError(
-                    f"predictions: a label of {frame['name']!r} has a {geometry} but no score; "
-                    "average precision needs one for each"
-                )
-
-
-def require_masks_as_rle(frames: Iterable[RawFrame]) -> None:
-    """Raise a UserError for a predicted label that has polygons in the place of a mask."""
-    for frame in frames:
-        for label in frame.get("labels") or ():
-            if label.get("poly2d") is not None and label.get("rle") is None:
-                raise UserError(
-                    f"predictions: a label of {frame['name']!r} has polygons; masks must be RLE"
-                )
-
-
-def require_whole_ids(frames: Iterable[RawFrame]) -> None:
-    """Raise a UserError for a predicted label whose id is not a whole number."""
-    for frame in frames:
-        for label in frame.get("labels") or ():
-            if not str(label.get("id", "")).isdigit():
-                raise UserError(
-                    f"predictions: a label of {frame['name']!r} has id {label.get('id')!r}; "
-                    "the panoptic evaluator needs whole numbers"
-                )
-
-
-def require_poses(frames: Iterable[RawFrame], keypoints: int, what: str) -> None:
-    """Raise a UserError unless each pose has ``keypoints`` nodes, and a box wherever one has."""
-    with_box = None
-    for frame in frames:
-        for label in frame.get("labels") or ():
-            graph = label.get("graph")
-            if graph is None:
-                continue
-            found = len(graph.get("nodes", ()))
-            if found != keypoints:
-                raise UserError(
-                    f"{what}: a pose of {frame['name']!r} has {found} nodes, not {keypoints}"
-                )
-            has_box = label.get("box2d") is not None
-            with_box = has_box if with_box is None else with_box
-            if has_box != with_box:
-                raise UserError(
-                    f"{what}: some poses have a box2d and others, as in {frame['name']!r}, "
-                    "differ; the evaluator takes all with or all without"
-                )
-
-
-def require_ground_truth_boxes(frames: Iterable[RawFrame]) -> None:
-    """Raise a UserError for a true pose without the box that gives it its scale."""
+    check_labels(frames, "ground truth")
+    if known:
+        require_categories(frames, known, "ground truth", task)
+    if task != "pose":
+        return
     for frame in frames:
         for label in frame.get("labels") or ():
             if label.get("graph") is not None and label.get("box2d") is None:
@@ -210,16 +72,14 @@ def require_ground_truth_boxes(frames: Iterable[RawFrame]) -> None:
                     f"ground truth: a pose of {frame['name']!r} has no box2d, so no scale to "
                     "measure distances by"
                 )
+    require_poses(frames, len(classes.POSE_KEYPOINTS), "ground truth")
 
 
-def mask_sizes(
-    ground_truth: Sequence[RawFrame], predictions: Sequence[RawFrame]
-) -> set[tuple[int, int]]:
+def mask_sizes(ground_truth: Sequence[Frame], predictions: Sequence[Frame]) -> set[tuple[int, int]]:
     """All (height, width) of the run-length masks.
 
     Raises:
-        UserError: one image has masks of two sizes, or a mask has no run lengths, which
-            pycocotools does not survive.
+        UserError: one image has masks of two sizes.
     """
     size_of: dict[str, tuple[int, int]] = {}
     for frames in (ground_truth, predictions):
@@ -229,8 +89,6 @@ def mask_sizes(
                 if label.get("rle") is None:
                     continue
                 height, width = label["rle"]["size"]
-                if not label["rle"]["counts"]:
-                    raise UserError(f"a mask of {name!r} has no run lengths; leave empty masks out")
                 size = size_of.setdefault(name, (height, width))
                 if size != (height, width):
                     raise UserError(
@@ -255,6 +113,15 @@ def list_pngs(folder: Path, what: str) -> list[Path]:
     if repeated is not None:
         raise UserError(f"{what} {folder} has more than one {repeated}.png; keep one of each")
     return files
+
+
+def _first_repeated(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def select_pngs(
@@ -290,17 +157,34 @@ def check_pngs(ground_truth: Iterable[Path], predictions: Iterable[Path], channe
             )
 
 
-def _png_size(file: Path, channels: int) -> tuple[int, int]:
-    from PIL import Image, UnidentifiedImageError
+def png_header(file: Path) -> tuple[tuple[int, int], str]:
+    """(width, height) and PIL's mode (``L``, ``RGBA``, …) of a PNG; its pixels are not decoded.
+
+    Raises:
+        UserError: it is no PNG.
+    """
+    from PIL import Image
 
     try:
-        with Image.open(file) as image:
-            bands, size = image.getbands(), image.size
-    except (OSError, UnidentifiedImageError) as error:
+        with warnings.catch_warnings():
+            # A size beyond reason is for the caller to refuse, which compares it with another.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=("PNG",)) as image:
+                return image.size, image.mode
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{file} has more pixels than any picture; write it again") from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{file} cannot be read as a PNG; write it again") from error
-    if len(bands) != channels:
+
+
+def _png_size(file: Path, channels: int) -> tuple[int, int]:
+    size, mode = png_header(file)
+    found = {"RGB": 3, "RGBA": 4, "LA": 2}.get(mode, 1)
+    if found != channels:
         kind = "an RGBA bitmask" if channels == 4 else "a mask with one channel"
-        raise UserError(f"{file} has {len(bands)} channels; the evaluator takes {kind}")
+        raise UserError(f"{file} has {found} channels; the evaluator takes {kind}")
+    if mode not in ("L", "P", "RGBA"):
+        raise UserError(f"{file} has {mode} pixels; the evaluator takes a mask of 8 bits a pixel")
     return size
 
 
@@ -322,10 +206,10 @@ def check_instance_scores(score_file: Path | None, pngs: Sequence[Path]) -> None
         raise UserError("instance bitmasks are scored with their score.json; pass --score-file")
     if not score_file.is_file():
         raise UserError(f"no score file at {score_file}; test.py writes it beside the bitmasks")
-    frames = _read_json(score_file, "score file")
+    frames = read_json(score_file, "score file")
     if not isinstance(frames, list):
         raise UserError(f"score file {score_file} must be a bare list of frames, without 'frames'")
-    _check_form(frames, f"score file {score_file}")
+    check_frames(frames, f"score file {score_file}")
     for frame in frames:
         for label in frame.get("labels") or ():
             if not {"index", "score"} <= label.keys():

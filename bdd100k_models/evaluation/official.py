@@ -18,19 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import inputs
-from bdd100k_models.evaluation.inputs import RawFrame
-from bdd100k_models.evaluation.locations import Form, check_task_and_form
+from bdd100k_models.evaluation.locations import check_task_and_form
+from bdd100k_models.evaluation.predictions import RULES, check_predictions
 from bdd100k_models.evaluation.scores import Scores
 from bdd100k_models.evaluation.tagging import TAGS, tagging_config
-from bdd100k_models.zoo import classes
+from bdd100k_models.frames import Frame
+from bdd100k_models.frames.reading import read_frames
+from bdd100k_models.zoo.tasks import Form
 
 if TYPE_CHECKING:
     from bdd100k.common.typing import BDD100KConfig
     from scalabel.eval.result import Result
-    from scalabel.label.typing import Frame
-
-#: What a label of each task must carry for average precision.
-_SCORED_GEOMETRY = {"det": "box2d", "ins_seg": "rle", "pose": "graph"}
+    from scalabel.label.typing import Frame as ScalabelFrame
 
 
 def evaluate(
@@ -41,24 +40,30 @@ def evaluate(
     form: Form = "json",
     score_file: str | Path | None = None,
     names: Collection[str] | None = None,
+    predicted_only: bool = False,
     nproc: int = 1,
     progress: bool = False,
 ) -> Scores:
     """Score predictions with the official evaluator of a task.
 
+    The evaluators fork; see :func:`evaluate_apart` for a process that holds a GPU or is a rank.
+
     Args:
         task: det, ins_seg, sem_seg, drivable, pan_seg, pose or tagging.
         ground_truth: Scalabel JSON (a file, or a folder of them), or a folder of PNGs.
         predictions: the same for the predictions. An image without predictions counts as empty,
-            as in the official tools; tagging has no such thing and refuses.
+            as in the official tools, and the scores say how many; tagging has no such thing and
+            refuses.
         form: ``json``, or ``masks`` for folders of PNGs.
         score_file: ``score.json`` of instance bitmasks, needed for ins_seg in ``masks`` form.
         names: score these images only, for a run that predicted some; all by default.
+        predicted_only: score only the images that the predictions have.
         nproc: number of processes.
         progress: show the official progress bars and messages; else only what is critical.
 
     Raises:
-        UserError: see :mod:`bdd100k_models.evaluation.inputs`; the message says which and where.
+        UserError: see :mod:`bdd100k_models.evaluation.inputs` and
+            :mod:`bdd100k_models.evaluation.predictions`; the message says which and where.
     """
     check_task_and_form(task, form)
     if nproc < 1:
@@ -67,15 +72,43 @@ def evaluate(
     scores = Path(score_file) if score_file is not None else None
     with contextlib.nullcontext() if progress else _quiet():
         if form == "masks":
-            return _evaluate_masks(task, truth, predicted, scores, names, nproc)
-        truth_frames, predicted_frames = inputs.select_frames(
-            inputs.read_frames(truth, "ground truth"),
-            inputs.read_frames(predicted, "predictions"),
-            names,
-        )
+            return _evaluate_masks(task, truth, predicted, scores, names, predicted_only, nproc)
+        true_frames = _read_ground_truth(task, truth)
+        predicted_frames = read_frames(predicted, "predictions")
+        if predicted_only:
+            own = {frame["name"] for frame in predicted_frames}
+            names = own if names is None else own.intersection(names)
+        true_frames, predicted_frames = inputs.select_frames(true_frames, predicted_frames, names)
         if task == "tagging":
-            return _evaluate_tagging(truth_frames, predicted_frames)
-        return _evaluate_frames(task, truth_frames, predicted_frames, nproc)
+            return _evaluate_tagging(true_frames, predicted_frames)
+        return _evaluate_frames(task, true_frames, predicted_frames, nproc)
+
+
+def check_ground_truth(task: str, ground_truth: str | Path, form: Form = "json") -> int:
+    """Number of images of a ground truth that can be scored against, before hours of predicting.
+
+    Raises:
+        UserError: what :func:`evaluate` would say of it.
+    """
+    check_task_and_form(task, form)
+    path = Path(ground_truth)
+    if form == "masks":
+        return len(inputs.list_pngs(path, "ground truth"))
+    with _quiet():
+        return len(_read_ground_truth(task, path))
+
+
+def _read_ground_truth(task: str, path: Path) -> list[Frame]:
+    frames = read_frames(path, "ground truth")
+    known: set[str] = set()
+    if task != "tagging":
+        from bdd100k.common.utils import load_bdd100k_config
+
+        config = load_bdd100k_config(task)
+        # The categories of others are taken out there, and so are not wrong here.
+        known = set() if config.remove_ignored else _taken_names(config)
+    inputs.check_ground_truth_frames(task, frames, known)
+    return frames
 
 
 @contextlib.contextmanager
@@ -100,9 +133,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _evaluate_frames(
-    task: str, truth: list[RawFrame], predicted: list[RawFrame], nproc: int
-) -> Scores:
+def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], nproc: int) -> Scores:
     """Boxes, poses and run-length masks."""
     from bdd100k.common.utils import load_bdd100k_config
     from bdd100k.label.to_scalabel import bdd100k_to_scalabel
@@ -113,11 +144,20 @@ def _evaluate_frames(
     from scalabel.eval.sem_seg import evaluate_sem_seg
 
     config = load_bdd100k_config(task)
+    notes = check_predictions(task, predicted, _taken_names(config))
+    geometry = RULES[task].geometry
+    without = sum(
+        label.get(geometry) is None and label.get("poly2d") is None
+        for frame in truth
+        for label in frame.get("labels") or ()
+    )
+    if without:
+        notes.append(f"{without} labels of the ground truth have no {geometry} and do not count")
+    sizes = inputs.mask_sizes(truth, predicted) if geometry == "rle" else set()
     truth_frames = _to_scalabel(truth, "ground truth")
     predicted_frames = _to_scalabel(predicted, "predictions")
-    _check_frames(task, truth, predicted, config)
     if task in ("sem_seg", "drivable"):
-        scored = _settle_image_size(truth, predicted, config)
+        scored = _settle_image_size(truth, sizes, config)
     elif task == "pan_seg":
         scored = _without_empty_frames(truth, _leaf_names(config))
     else:
@@ -133,16 +173,11 @@ def _evaluate_frames(
         "pan_seg": evaluate_pan_seg,
         "pose": evaluate_pose,
     }
-    try:
-        result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
-    except ValueError as error:
-        if "RLE" not in str(error):
-            raise
-        raise UserError(
-            f"the official {task} evaluator cannot decode a mask ({error}); the run lengths do not "
-            "fit its size, so write the file again"
-        ) from error
-    return Scores(task=task, images=len(truth), result=result)
+    result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
+    labels = sum(len(frame.get("labels") or ()) for frame in predicted)
+    if not labels:
+        notes.append("the predictions have no labels at all")
+    return Scores(task, len(truth), result, len(predicted), tuple(notes))
 
 
 def _leaf_names(config: BDD100KConfig) -> set[str]:
@@ -151,30 +186,14 @@ def _leaf_names(config: BDD100KConfig) -> set[str]:
     return {category.name for category in get_leaf_categories(config.scalabel.categories)}
 
 
-def _check_frames(
-    task: str, truth: list[RawFrame], predicted: list[RawFrame], config: BDD100KConfig
-) -> None:
-    if not config.remove_ignored:
-        known = _leaf_names(config) | set(config.name_mapping or ())
-        known |= set(config.ignored_mapping or ())
-        inputs.require_categories(truth, known, "ground truth", task)
-        inputs.require_categories(predicted, known, "predictions", task)
-    if task in _SCORED_GEOMETRY:
-        inputs.require_scores(predicted, _SCORED_GEOMETRY[task])
-    if task in ("ins_seg", "pan_seg"):
-        inputs.require_masks_as_rle(predicted)
-        inputs.mask_sizes(truth, predicted)
-    if task == "pan_seg":
-        inputs.require_whole_ids(predicted)
-    if task == "pose":
-        inputs.require_ground_truth_boxes(truth)
-        for frames, what in ((truth, "ground truth"), (predicted, "predictions")):
-            inputs.require_poses(frames, len(classes.POSE_KEYPOINTS), what)
+def _taken_names(config: BDD100KConfig) -> set[str]:
+    """Categories that the evaluator takes, those that it renames or ignores among them."""
+    return _leaf_names(config) | {*(config.name_mapping or ()), *(config.ignored_mapping or ())}
 
 
 def _settle_image_size(
-    truth: list[RawFrame], predicted: list[RawFrame], config: BDD100KConfig
-) -> list[RawFrame]:
+    truth: list[Frame], sizes: set[tuple[int, int]], config: BDD100KConfig
+) -> list[Frame]:
     """Let semantic evaluation work on images that are not of BDD100K's size.
 
     The official configuration fixes 720x1280. For other sizes it is taken out, so that each mask
@@ -182,7 +201,6 @@ def _settle_image_size(
     pixels count nowhere.
     """
     official = config.scalabel.imageSize
-    sizes = inputs.mask_sizes(truth, predicted)
     if official is None or sizes <= {(official.height, official.width)}:
         return truth
     config.scalabel.imageSize = None
@@ -200,7 +218,7 @@ def _settle_image_size(
     return labelled
 
 
-def _without_empty_frames(truth: list[RawFrame], names: set[str]) -> list[RawFrame]:
+def _without_empty_frames(truth: list[Frame], names: set[str]) -> list[Frame]:
     """Take out the images in which every pixel is to be ignored.
 
     Nothing in them counts, neither for nor against; the official code fails on them
@@ -221,7 +239,7 @@ def _without_empty_frames(truth: list[RawFrame], names: set[str]) -> list[RawFra
     return kept
 
 
-def _to_scalabel(frames: list[RawFrame], what: str) -> list[Frame]:
+def _to_scalabel(frames: list[Frame], what: str) -> list[ScalabelFrame]:
     from pydantic import ValidationError
     from scalabel.label.io import parse
 
@@ -237,7 +255,7 @@ def _to_scalabel(frames: list[RawFrame], what: str) -> list[Frame]:
     return parsed
 
 
-def _evaluate_tagging(truth: list[RawFrame], predicted: list[RawFrame]) -> Scores:
+def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
     from scalabel.eval.tagging import evaluate_tagging
 
     attributes_of = {frame["name"]: frame.get("attributes") or {} for frame in predicted}
@@ -248,15 +266,13 @@ def _evaluate_tagging(truth: list[RawFrame], predicted: list[RawFrame]) -> Score
             f"{len(missing)} of {len(truth)} images have no predicted tags, the first is "
             f"{missing[0]!r}; tag all, or score a part with --predicted-only"
         )
-    tags = [tag for tag in TAGS if any(tag in found for found in attributes_of.values())]
-    if not tags:
-        raise UserError(f"predictions have none of the attributes {' and '.join(TAGS)}")
+    notes = check_predictions("tagging", predicted)
+    tags = [tag for tag in TAGS if tag in attributes_of[predicted[0]["name"]]]
     kept: list[dict[str, Any]] = []
     for frame in truth:
         attributes = frame.get("attributes") or {}
         if all(attributes.get(tag) is not None for tag in tags):
-            _check_tags(frame["name"], attributes, tags, "ground truth")
-            _check_tags(frame["name"], attributes_of[frame["name"]], tags, "predictions")
+            _check_tags(frame["name"], attributes, tags)
             kept.append({"name": frame["name"], "attributes": attributes})
     if not kept:
         raise UserError(f"the ground truth has no image with the attributes {' and '.join(tags)}")
@@ -265,14 +281,14 @@ def _evaluate_tagging(truth: list[RawFrame], predicted: list[RawFrame]) -> Score
         _to_scalabel(predicted, "predictions"),
         tagging_config(tags),
     )
-    return Scores(task="tagging", images=len(kept), result=result)
+    return Scores("tagging", len(kept), result, len(kept), tuple(notes))
 
 
-def _check_tags(name: str, attributes: dict[str, Any], tags: list[str], what: str) -> None:
+def _check_tags(name: str, attributes: dict[str, Any], tags: list[str]) -> None:
     for tag in tags:
         if attributes.get(tag) not in TAGS[tag]:
             raise UserError(
-                f"{what}: {tag} of {name!r} is {attributes.get(tag)!r}; "
+                f"ground truth: {tag} of {name!r} is {attributes.get(tag)!r}; "
                 f"one of {', '.join(TAGS[tag])}"
             )
 
@@ -283,6 +299,7 @@ def _evaluate_masks(
     predicted: Path,
     score_file: Path | None,
     names: Collection[str] | None,
+    predicted_only: bool,
     nproc: int,
 ) -> Scores:
     """Folders of PNGs: semantic masks, instance and panoptic bitmasks."""
@@ -291,11 +308,12 @@ def _evaluate_masks(
     from bdd100k.eval.pan_seg import evaluate_pan_seg
     from bdd100k.eval.seg import evaluate_drivable, evaluate_sem_seg
 
-    true_pngs, predicted_pngs = inputs.select_pngs(
-        inputs.list_pngs(truth, "ground truth"),
-        inputs.list_pngs(predicted, "predictions"),
-        names,
-    )
+    true_pngs = inputs.list_pngs(truth, "ground truth")
+    predicted_pngs = inputs.list_pngs(predicted, "predictions")
+    if predicted_only:
+        own = {file.stem for file in predicted_pngs}
+        names = own if names is None else own.intersection(Path(name).stem for name in names)
+    true_pngs, predicted_pngs = inputs.select_pngs(true_pngs, predicted_pngs, names)
     inputs.check_pngs(true_pngs, predicted_pngs, 1 if task in ("sem_seg", "drivable") else 4)
     true_paths = [str(file) for file in true_pngs]
     predicted_paths = [str(file) for file in predicted_pngs]
@@ -324,7 +342,7 @@ def _evaluate_masks(
             f"the official {task} evaluator refuses a PNG of {truth} or {predicted}: within an "
             "image, all pixels of one id must have one category and one set of attributes"
         ) from error
-    return Scores(task=task, images=len(true_paths), result=result)
+    return Scores(task, len(true_paths), result, len(predicted_pngs))
 
 
 def _check_every_png_predicted(truth: list[Path], predicted: list[Path]) -> None:

@@ -30,6 +30,10 @@ class Scores:
     #: Number of images that were scored.
     images: int
     result: Result
+    #: How many of them the predictions have; the others count as empty.
+    predicted: int
+    #: What is worth knowing and no mistake, a line each.
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, float]:
@@ -54,8 +58,18 @@ class Scores:
         return classes
 
     def table(self) -> str:
-        """The table that the official evaluator prints, without the blank lines around it."""
-        return str(self.result.table()).strip("\n")
+        """The official table without the blank lines around it, then coverage and notes."""
+        lines = [str(self.result.table()).strip("\n"), self.coverage()]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def coverage(self) -> str:
+        """How many of the images the predictions have, in words."""
+        if self.predicted == self.images:
+            return f"{self.task}: {self.images} images scored"
+        return (
+            f"{self.task}: {self.images} images scored, {self.predicted} of them predicted; "
+            f"{self.images - self.predicted} count as empty"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """What the official ``--out-file`` holds, with None in the place of NaN."""

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.zoo import classes
+from bdd100k_models.zoo import tasks
 
 if TYPE_CHECKING:
     from scalabel.label.typing import Config
 
 #: Attribute of a frame -> its values, in the order of the published weights.
-TAGS: dict[str, tuple[str, ...]] = {"weather": classes.WEATHER, "scene": classes.SCENE}
+TAGS = tasks.facts("tagging").tags
 
 
 def tagging_metrics(

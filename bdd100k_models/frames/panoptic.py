@@ -1,4 +1,4 @@
-"""A panoptic map of one image as Scalabel labels, or as the toolkit's bitmask.
+"""A panoptic map of one image as Scalabel labels, or as the toolkit's bitmask; and COCO's ids.
 
 The map is mmdet's: class index + 1000 * instance number, and pixels whose class index is the
 number of classes have no class. Class indices count things first, then stuff; the category ids of
@@ -6,6 +6,7 @@ the toolkit (`bdd100k.label.label`) count stuff first, from 1.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,11 @@ def panoptic_bitmask(
     # Four bytes move as one: several times quicker than rows of a (table_size, 4) table.
     packed = np.take(colours.view(np.uint32)[:, 0], panoptic)
     return packed.view(np.uint8).reshape(*panoptic.shape, 4)
+
+
+def rgb_to_id(colours: NDArray[Any]) -> NDArray[np.int32]:
+    """Segment ids of COCO's panoptic PNG: R + 256 G + 65536 B, (..., 3) RGB -> (...)."""
+    return colours.astype(np.int32) @ np.array([1, 256, 256 * 256], dtype=np.int32)
 
 
 def _class_index(segment: int, num_classes: int) -> int | None:

@@ -5,7 +5,7 @@ class, the places where a column changes are found once; what follows works on r
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ from pycocotools import mask as coco_mask
 
 #: Stable sorts of 16-bit integers are radix sorts in numpy, several times quicker than others.
 _RADIX_MAX = np.iinfo(np.uint16).max
+
+#: Pixels of the largest mask that is read: a decoded one takes a byte a pixel.
+MAX_PIXELS = 2**28
+#: Characters of one number of a compressed string, with 5 bits each and a sign.
+_MAX_DIGITS = 6
 
 
 class RLE(TypedDict):
@@ -111,6 +116,31 @@ def decode(rle: RLE) -> NDArray[np.bool_]:
     return flat.reshape(width, height).T
 
 
+def check(mask: Any) -> tuple[int, int]:
+    """Height and width of a mask as JSON holds it, if pycocotools can take it.
+
+    What it cannot take ends the process, or never ends.
+
+    Raises:
+        ValueError: no object with ``counts`` and ``size``, a size beyond `MAX_PIXELS`, or see
+            :func:`run_lengths`.
+    """
+    if not isinstance(mask, dict):
+        raise ValueError("a mask is an object with counts and size")
+    size, counts = mask.get("size"), mask.get("counts")
+    if not isinstance(size, (list, tuple)) or [type(side) for side in size] != [int, int]:
+        raise ValueError("the size is not a pair of whole numbers, height and width")
+    height, width = size
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"a size of {height}x{width} pixels is none of a picture")
+    if not isinstance(counts, str):
+        raise ValueError("the counts are not a compressed run-length string")
+    if not counts:
+        raise ValueError("the mask has no run lengths; leave empty masks out")
+    run_lengths({"counts": counts, "size": [height, width]})
+    return height, width
+
+
 def run_lengths(rle: RLE) -> NDArray[np.int64]:
     """Lengths of the runs of a mask, column by column, zeros and ones in turn, zeros first.
 
@@ -118,7 +148,8 @@ def run_lengths(rle: RLE) -> NDArray[np.int64]:
         ValueError: the string is not COCO's compressed form, or does not fill the image.
     """
     height, width = rle["size"]
-    codes = np.frombuffer(rle["counts"].encode("utf-8"), dtype=np.uint8).astype(np.int64) - 48
+    data = np.frombuffer(rle["counts"].encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    codes = data.astype(np.int64) - 48
     ends = np.flatnonzero((codes & 32) == 0)
     if not len(ends) or ends[-1] != len(codes) - 1 or codes.min() < 0 or codes.max() > 63:
         raise ValueError("the counts are not a compressed run-length string")
@@ -126,6 +157,8 @@ def run_lengths(rle: RLE) -> NDArray[np.int64]:
     # 16 in the last one a negative number.
     starts = np.concatenate(([0], ends[:-1] + 1))
     digits = ends - starts + 1
+    if digits.max() > _MAX_DIGITS:
+        raise ValueError("the counts hold a number beyond any image")
     shift = 5 * (np.arange(len(codes)) - np.repeat(starts, digits))
     lengths: NDArray[np.int64] = np.add.reduceat((codes & 31) << shift, starts)
     lengths -= np.where(codes[ends] & 16, 1 << (5 * digits), 0)

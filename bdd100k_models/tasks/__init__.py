@@ -6,36 +6,26 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bdd100k_models.errors import UserError
+from bdd100k_models.errors import UserError, nearest
+from bdd100k_models.zoo.tasks import RUNNABLE, TASKS, of_dataset_type
 
 if TYPE_CHECKING:
     from mmcv import Config
 
     from bdd100k_models.tasks.base import Task
 
-#: Task name -> the dataset types that its configs name. The module is ``tasks/<name>.py`` and
-#: holds a class ``TASK``.
-DATASET_TYPES: dict[str, tuple[str, ...]] = {
-    "tagging": ("BDD100KWeatherTaggingDataset", "BDD100KSceneTaggingDataset"),
-    "det": ("BDD100KDetDataset",),
-    "ins_seg": ("BDD100KInsSegDataset",),
-    "sem_seg": ("BDD100KSemSegDataset",),
-    "drivable": ("BDD100KDrivableDataset",),
-    "pan_seg": ("BDD100KPanSegDataset",),
-    "pose": ("TopDownBDD100KPoseDataset",),
-}
-
-TASK_NAMES: tuple[str, ...] = tuple(DATASET_TYPES)
+#: The tasks that run here. The module of a task is ``tasks/<name>.py`` and holds a class ``TASK``.
+TASK_NAMES: tuple[str, ...] = RUNNABLE
 
 
 def get_task(name: str) -> Task:
-    """A new task object, its datasets registered with the OpenMMLab package it builds on.
+    """The task of a name.
 
     Raises:
         UserError: no such task.
     """
-    if name not in DATASET_TYPES:
-        raise UserError(f"no task {name!r}; the tasks are {', '.join(TASK_NAMES)}")
+    if name not in TASK_NAMES:
+        raise UserError(f"no task {name!r}; {nearest(name, TASK_NAMES)}")
     task: Task = import_module(f"bdd100k_models.tasks.{name}").TASK()
     return task
 
@@ -48,11 +38,9 @@ def task_of(cfg: Config) -> Task:
     """
     name = _task_name(cfg)
     if name is None:
-        known = ", ".join(t for types in DATASET_TYPES.values() for t in types)
+        known = ", ".join(kind for task in TASK_NAMES for kind in TASKS[task].dataset_types)
         raise UserError(f"{cfg.filename}: data.test.type names no task of the zoo; known: {known}")
-    task = get_task(name)
-    task.bind(cfg)
-    return task
+    return get_task(name)
 
 
 def check_task(cfg: Config, name: str) -> None:
@@ -72,9 +60,9 @@ def _task_name(cfg: Config) -> str | None:
         return None
     for split in ("test", "val", "train"):
         for dataset_type in _dataset_types(data.get(split)):
-            for name, types in DATASET_TYPES.items():
-                if dataset_type in types:
-                    return name
+            facts = of_dataset_type(dataset_type)
+            if facts is not None:
+                return facts.name
     return None
 
 

@@ -1,17 +1,21 @@
-"""What a task has to say, and everything about running one that does not differ between tasks.
+"""What a task is, and the three parts that run a model of it.
 
-The path of one image: :class:`ImageRecord` → ``sample`` (the config's test pipeline, in a loader
-worker) → ``collate`` → ``predict`` (the model) → ``convert`` (arrays to Scalabel frames) →
-:class:`Prediction`, which the engine writes down.
+The path of one image: :class:`ImageRecord` → :class:`Pipeline` (the config's test pipeline, in a
+loader process) → forward (the network, made ready once) → :class:`Converter` (arrays to Scalabel
+frames) → :class:`Prediction`, which ``engine.run`` writes down.
+
+A :class:`Task` keeps nothing: what a run asked for is in its options, and each part is complete
+when the task has made it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,17 +23,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.files import read_json
+from bdd100k_models.frames.reading import read_names
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
+    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.evaluation import Scores
+    from bdd100k_models.zoo.tasks import TaskFacts
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 Split = Literal["val", "test"]
+
+#: The network of a model, ready: a collated batch -> the raw result of each of its images, numpy.
+Forward = Callable[[Any], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,12 +51,14 @@ class ImageRecord:
             that was given.
         path: the image file.
         extra: what the task's pipeline needs beside the picture (pose: the boxes of people).
+        pixels: (H, W, 3) uint8 RGB in the place of the file, or None.
     """
 
     index: int
     name: str
     path: str
     extra: Any = None
+    pixels: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,42 +79,190 @@ class OutputFile:
     first_id: int | None = None
 
 
-@dataclass(frozen=True)
-class Helper:
-    """Another model that runs before the task's own; see :meth:`Task.helper`."""
-
-    task: Task
-    cfg: Config
-    checkpoint: Path
-
-
 @dataclass
 class Prediction:
     """What one image gave.
 
     Attributes:
         entries: JSON-able entry by key of :class:`OutputFile`; frames without label ids.
-        frame: the frame to draw, one of the entries as a rule.
         pictures: PNG files to write, path below the output folder -> (H, W[, 4]) uint8.
     """
 
     entries: dict[str, Any]
-    frame: dict[str, Any]
     pictures: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Task(ABC):
-    """One of the zoo's tasks. Subclasses say what differs and keep what was asked of the run."""
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a task that has none."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """Options of the tasks that can write masks: ``masks`` asks for PNGs beside the JSON."""
+
+    masks: bool = False
+
+
+class Pipeline(ABC):
+    """How a picture becomes a sample, and samples a batch. Picklable, for loader processes."""
+
+    @abstractmethod
+    def __call__(self, record: ImageRecord) -> Any:
+        """The sample of a record.
+
+        Raises:
+            Exception: whatever a decoder or a step of the config's pipeline trips over.
+        """
+
+    def key(self, sample: Any) -> Hashable:
+        """Samples with the same key can go through the network together: those of one shape."""
+        return _shapes(sample)
+
+    def collate(self, samples: list[Any]) -> Any:
+        """A batch of samples of one key: tensors stacked, everything else in lists."""
+        from mmcv.parallel import collate
+
+        return _opened(collate(samples, samples_per_gpu=len(samples)))
+
+
+class StepsPipeline(Pipeline):
+    """The test pipeline of a config, which begins by loading a picture from a file.
+
+    Args:
+        steps: the config's pipeline.
+        compose: ``Compose`` of the task's package.
+        extra: what the package's datasets put beside the picture.
+    """
+
+    def __init__(
+        self, steps: Any, compose: Callable[[Any], Any], extra: Mapping[str, Any] | None = None
+    ) -> None:
+        self._steps = compose(steps)
+        self._extra = dict(extra or {})
+
+    def __call__(self, record: ImageRecord) -> Any:
+        load_from(self._steps, record)
+        return self._steps(
+            {"img_info": {"filename": record.path}, "img_prefix": None, **self._extra}
+        )
+
+
+class PixelsClient:
+    """In the place of mmcv's file client: pixels that are in memory, as a file's content.
+
+    So a loading step treats them just as those of a lossless file.
+    """
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._pixels = pixels
+
+    def get(self, _: str) -> bytes:
+        """The pixels as a BMP file, which takes about as long as a copy."""
+        import cv2
+
+        return bytes(cv2.imencode(".bmp", cv2.cvtColor(self._pixels, cv2.COLOR_RGB2BGR))[1].data)
+
+
+def load_from(steps: Any, record: ImageRecord) -> None:
+    """Let the loading step of a composed pipeline read a record: its file, or its pixels.
+
+    Raises:
+        UserError: there are pixels, and the pipeline does not begin by loading a file.
+    """
+    step: Any = steps.transforms[0] if steps.transforms else None
+    if hasattr(step, "file_client"):
+        # Without one, the step makes that of its arguments.
+        step.file_client = None if record.pixels is None else PixelsClient(record.pixels)
+    elif record.pixels is not None:
+        raise UserError("data.test.pipeline must begin with LoadImageFromFile to take pixels")
+
+
+def _shapes(data: Any) -> tuple[Hashable, ...]:
+    if hasattr(data, "cpu_only"):  # mmcv's DataContainer
+        return _shapes(data.data)
+    if hasattr(data, "is_floating_point"):
+        return (tuple(data.shape),)
+    if isinstance(data, Mapping):
+        return tuple(part for key in data if key != "img_metas" for part in _shapes(data[key]))
+    if isinstance(data, (list, tuple)):
+        return tuple(part for item in data for part in _shapes(item))
+    return ()
+
+
+def _opened(data: Any) -> Any:
+    """A collated batch with mmcv's containers opened."""
+    if hasattr(data, "cpu_only"):
+        return _opened(data.data[0])
+    if isinstance(data, Mapping):
+        return {key: _opened(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_opened(item) for item in data]
+    return data
+
+
+class Converter(ABC):
+    """How the raw result of an image becomes what is written.
+
+    Attributes:
+        classes: what the network's classes are called, in its order.
+        outputs: the JSON files of a run; the first one is scored and drawn.
+        mask_folder: the folder below the output folder that takes a PNG of every image, if any.
+    """
+
     classes: tuple[str, ...]
-    #: Which picture set of BDD100K it is defined on.
-    image_set: ClassVar[Literal["100k", "10k"]]
+    outputs: tuple[OutputFile, ...]
+    mask_folder: str | None = None
+
+    @abstractmethod
+    def __call__(self, result: Any, record: ImageRecord) -> Prediction:
+        """Raw result of one image -> what is written.
+
+        Raises:
+            ValueError: numbers that no file can hold, such as boxes that are not finite.
+        """
+
+    @abstractmethod
+    def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
+        """What is written for an image that could not be predicted: nothing was found in it."""
+
+    @abstractmethod
+    def arrays(self, result: Any) -> dict[str, np.ndarray]:
+        """Raw result of one image as named arrays; see ``Result.arrays``."""
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the files beside config and weights; a resumed run must agree on it."""
+        return {}
+
+    def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
+        """Write what needs all images, after the JSON files are in place."""
+
+
+class Task(ABC):
+    """One of the zoo's tasks: what it is, and the making of the parts of a run.
+
+    ``options`` of its methods is an object of :attr:`Options`.
+    """
+
+    facts: ClassVar[TaskFacts]
     #: Keys of the evaluator's summary to print first.
     headline: ClassVar[tuple[str, ...]]
+    #: Whether an image that failed counts as one in which nothing was found; else it is left out.
+    scores_failed: ClassVar[bool] = True
+    #: A frozen dataclass of what :meth:`add_arguments` asks for.
+    Options: ClassVar[type] = NoOptions
 
-    # -- what a task must say ---------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """As folders and options have it."""
+        return self.facts.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the published weights, in their order; empty for tagging, where the config decides."""
+        return self.facts.classes
+
+    # -- the package that it builds on ------------------------------------------------------------
 
     @abstractmethod
     def register(self) -> None:
@@ -117,77 +276,100 @@ class Task(ABC):
     def build_dataset(self, data_cfg: Any, default_args: dict[str, Any] | None = None) -> Any:
         """A dataset for training or validation by the package's own builder."""
 
-    @abstractmethod
-    def pipeline(self, cfg: Config) -> Callable[[ImageRecord], Any]:
-        """The config's test pipeline as a function from a record to a sample."""
-
-    @abstractmethod
-    def predict(self, model: nn.Module, batch: dict[str, Any]) -> list[Any]:
-        """Raw results of the images of one batch, on the CPU as numpy."""
-
-    @abstractmethod
-    def convert(self, result: Any, record: ImageRecord) -> Prediction:
-        """Raw result of one image -> what is written."""
-
-    @abstractmethod
-    def outputs(self) -> tuple[OutputFile, ...]:
-        """The JSON files of a run."""
-
-    # -- what a task may say otherwise --------------------------------------------------------
+    # -- what a run can be asked for --------------------------------------------------------------
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options that only this task has."""
+        """Options that only this task has, under the names of the fields of :attr:`Options`."""
 
-    def bind(self, cfg: Config) -> None:
-        """Take from a config what decides how its results are read (tagging: the attribute).
+    def options_from(self, args: Namespace) -> Any:
+        """The options that a command line gives."""
+        names = [item.name for item in dataclasses.fields(self.Options)]
+        return self.options(**{name: getattr(args, name) for name in names})
+
+    def options(self, **given: Any) -> Any:
+        """Options by name.
+
+        Raises:
+            UserError: the task has no such option, or they contradict each other.
+        """
+        names = [item.name for item in dataclasses.fields(self.Options)]
+        strange = [name for name in given if name not in names]
+        if strange:
+            known = f"; it takes {', '.join(names)}" if names else ""
+            raise UserError(f"{self.name} has no option {strange[0]!r}{known}")
+        return self.Options(**given)
+
+    def settle(self, options: Any, cfg: Config, *, split: Split, images: bool) -> Any:
+        """The options with what they leave open decided by what there is to run on.
+
+        ``images``: whether pictures of the user's own are given, which have no annotations.
+        """
+        return options
+
+    # -- what a model of it is called and needs -----------------------------------------------
+
+    def class_names(self, cfg: Config) -> tuple[str, ...]:
+        """The classes that a config names, in the order of the network's outputs.
 
         Raises:
             UserError: the config is not one of this task.
         """
+        named = test_data(cfg).get("classes")
+        return tuple(named) if isinstance(named, (list, tuple)) else self.classes
 
-    def configure(self, args: Namespace, cfg: Config) -> None:
-        """Take the options of :meth:`add_arguments`; may change ``cfg``.
+    def head_classes(self, network: nn.Module) -> int | None:
+        """How many classes the network's head tells apart; None where that cannot be told."""
+        return None
+
+    def check_classes(self, names: tuple[str, ...], cfg: Config) -> None:
+        """Classes of a checkpoint are such as a model of this config can have.
 
         Raises:
-            UserError: an option that does not fit.
+            UserError: they are not.
         """
 
-    def adapt(self, model: nn.Module) -> None:
-        """Change a loaded model before it runs (classes from a checkpoint, cheaper masks)."""
-
-    def helper(self) -> Helper | None:
-        """A model that has to run first (pose: the detector), for the engine to build."""
+    def detector(self, options: Any) -> tuple[str, str | None] | None:
+        """Config and checkpoint of a model that has to run first (pose), or None."""
         return None
 
-    def take_helper(self, model: nn.Module) -> None:
-        """The model of :meth:`helper`, ready to run."""
+    # -- the parts of a run -------------------------------------------------------------------
 
-    def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
-        """Write what needs all images, after the JSON files are in place."""
+    @abstractmethod
+    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+        """The config's test pipeline."""
 
-    def run_options(self) -> dict[str, Any]:
-        """The task's options that change what is written; a resumed run must agree on them."""
-        return {}
+    @abstractmethod
+    def forward(
+        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+    ) -> Forward:
+        """The network made ready, once: a batch of the pipeline -> results as numpy."""
 
-    def mask_folder(self) -> str | None:
-        """The folder below the output folder that takes a PNG of every image, if one does."""
-        return None
+    @abstractmethod
+    def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
+        """From raw results to frames, with ``classes`` as the names of the network's classes."""
 
     def evaluate(
         self,
+        converter: Converter,
         out_dir: Path,
         root: Path,
         split: Split,
         names: Sequence[str] | None,
         nproc: int,
+        *,
+        apart: bool = False,
     ) -> Scores:
-        """The official scores of what a run wrote; ``names`` restricts them to those images."""
+        """The official scores of what a run wrote; ``names`` restricts them to those images.
+
+        ``apart``: in a fresh process, as this one must not fork.
+        """
         from bdd100k_models import evaluation
 
-        return evaluation.evaluate(
+        evaluate = evaluation.evaluate_apart if apart else evaluation.evaluate
+        return evaluate(
             self.name,
             evaluation.ground_truth_path(self.name, root, split),
-            out_dir / self.outputs()[0].filename,
+            out_dir / converter.outputs[0].filename,
             names=names,
             nproc=nproc,
         )
@@ -195,7 +377,12 @@ class Task(ABC):
     # -- the images of a run --------------------------------------------------------------------
 
     def records(
-        self, cfg: Config, *, split: Split = "val", images: str | None = None
+        self,
+        cfg: Config,
+        options: Any = None,
+        *,
+        split: Split = "val",
+        images: str | None = None,
     ) -> list[ImageRecord]:
         """The images of a run, in the order of the output.
 
@@ -213,7 +400,7 @@ class Task(ABC):
         if split == "test":
             folder, annotations = test_folder(folder), None
         if annotations is not None and annotations.is_file():
-            names = self.annotated_names(annotations)
+            names = read_names(annotations)
             found = [ImageRecord(i, name, os.fspath(folder / name)) for i, name in enumerate(names)]
             check_present(found, annotations)
             return found
@@ -230,22 +417,6 @@ class Task(ABC):
         folder = data.get("img_prefix") or data.get("data_prefix") or data.get("img_dir") or "."
         annotations = data.get("ann_file")
         return Path(folder), Path(annotations) if annotations else None
-
-    def annotated_names(self, annotations: Path) -> list[str]:
-        """Names of the images of an annotation file, COCO or Scalabel, in its order.
-
-        Raises:
-            UserError: not JSON, or neither form.
-        """
-        content = read_json(annotations)
-        if isinstance(content, dict) and "images" in content:
-            return [image["file_name"] for image in content["images"]]
-        frames = content.get("frames") if isinstance(content, dict) else content
-        if isinstance(frames, list) and all("name" in frame for frame in frames):
-            return [frame["name"] for frame in frames]
-        raise UserError(
-            f"{annotations} is neither COCO nor Scalabel JSON; run tools/prepare_data.py"
-        )
 
 
 def test_data(cfg: Config) -> Mapping[str, Any]:

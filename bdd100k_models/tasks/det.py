@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models.frames.detection import detection_labels
-from bdd100k_models.tasks.base import ImageRecord, OutputFile, Prediction, Task
-from bdd100k_models.zoo import classes
+from bdd100k_models.tasks.base import (
+    Converter,
+    Forward,
+    ImageRecord,
+    OutputFile,
+    Pipeline,
+    Prediction,
+    StepsPipeline,
+    Task,
+    test_data,
+)
+from bdd100k_models.zoo.tasks import TASKS
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
+
+    from bdd100k_models.engine.predictor import Predictor
 
 
 class MMDetTask(Task):
@@ -29,51 +40,56 @@ class MMDetTask(Task):
 
         return build_dataset(data_cfg, default_args)
 
-    def pipeline(self, cfg: Config) -> Callable[[ImageRecord], Any]:
+    def head_classes(self, network: nn.Module) -> int | None:
+        head = getattr(network, "roi_head", network)
+        head = getattr(head, "bbox_head", None)
+        try:
+            last = head[-1]  # type: ignore[index]  # a cascade
+        except TypeError:
+            last = head
+        count = getattr(last, "num_classes", None)
+        return int(count) if count is not None else None
+
+    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
         from mmdet.datasets.pipelines import Compose
 
-        from bdd100k_models.tasks.base import test_data
+        return StepsPipeline(test_data(cfg)["pipeline"], Compose)
 
-        return MMDetPipeline(Compose(test_data(cfg)["pipeline"]))
+    def forward(
+        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+    ) -> Forward:
+        return MMDetForward(network)
 
-    def predict(self, model: nn.Module, batch: dict[str, Any]) -> list[Any]:
-        results: list[Any] = model(return_loss=False, rescale=True, **batch)
+
+class MMDetForward:
+    """An MMDetection model on the batches of its test pipeline, results in image size."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __call__(self, batch: Any) -> list[Any]:
+        results: list[Any] = self.network(return_loss=False, rescale=True, **batch)
         return results
 
 
-class MMDetPipeline:
-    """A record through an MMDetection test pipeline; picklable for loader workers."""
+class DetConverter(Converter):
+    """Boxes of each class as ``det.json`` has them."""
 
-    def __init__(self, compose: Callable[[dict[str, Any]], Any]) -> None:
-        self._compose = compose
+    outputs = (OutputFile("det", "det.json", first_id=1),)
 
-    def __call__(self, record: ImageRecord) -> Any:
-        return self._compose({"img_info": {"filename": record.path}, "img_prefix": None})
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
 
-
-class DetTask(MMDetTask):
-    """Object detection."""
-
-    name = "det"
-    title = "Object detection"
-    classes = classes.DET
-    image_set = "100k"
-    headline = ("AP", "AP50", "AP75")
-
-    def register(self) -> None:
-        from bdd100k_models.tasks import det_datasets  # noqa: F401
-
-    def outputs(self) -> tuple[OutputFile, ...]:
-        return (OutputFile("det", "det.json", first_id=1),)
-
-    def convert(self, result: list[np.ndarray], record: ImageRecord) -> Prediction:
+    def __call__(self, result: list[np.ndarray], record: ImageRecord) -> Prediction:
         """``result``: for each class (N, 5) float32, x1 y1 x2 y2 score, pixels."""
-        boxes, scores, labels = flatten_boxes(result)
-        frame = {
-            "name": record.name,
-            "labels": detection_labels(boxes, scores, labels, self.classes),
-        }
-        return Prediction(entries={"det": frame}, frame=frame)
+        labels = detection_labels(*flatten_boxes(result), self.classes)
+        return Prediction({"det": {"name": record.name, "labels": labels}})
+
+    def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
+        return Prediction({"det": {"name": record.name, "labels": []}})
+
+    def arrays(self, result: list[np.ndarray]) -> dict[str, np.ndarray]:
+        return box_arrays(result)
 
 
 def flatten_boxes(per_class: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,6 +97,25 @@ def flatten_boxes(per_class: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, 
     stacked = np.concatenate([np.asarray(boxes).reshape(-1, 5) for boxes in per_class])
     labels = np.repeat(np.arange(len(per_class)), [len(boxes) for boxes in per_class])
     return stacked[:, :4], stacked[:, 4], labels
+
+
+def box_arrays(per_class: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """``boxes`` (N, 4) float32 x1 y1 x2 y2 in pixels, ``scores`` (N,), ``classes`` (N,) int64."""
+    boxes, scores, labels = flatten_boxes(per_class)
+    return {"boxes": boxes, "scores": scores, "classes": labels}
+
+
+class DetTask(MMDetTask):
+    """Object detection."""
+
+    facts = TASKS["det"]
+    headline = ("AP", "AP50", "AP75")
+
+    def register(self) -> None:
+        from bdd100k_models.tasks import det_datasets  # noqa: F401
+
+    def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
+        return DetConverter(classes)
 
 
 TASK = DetTask

@@ -4,16 +4,13 @@
 """
 
 from bdd100k_models.tasks.sem_seg import MMSegTask
-from bdd100k_models.zoo import classes
+from bdd100k_models.zoo.tasks import TASKS
 
 
 class DrivableTask(MMSegTask):
     """Drivable area segmentation."""
 
-    name = "drivable"
-    title = "Drivable area segmentation"
-    classes = classes.DRIVABLE
-    image_set = "100k"
+    facts = TASKS["drivable"]
 
 
 TASK = DrivableTask

@@ -8,8 +8,6 @@ are the same for the threshold of 0.5 that the published models have, and for ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -75,26 +73,13 @@ def _grid_coordinates(first: torch.Tensor, last: torch.Tensor, size: int) -> tor
     return coordinates.masked_fill(coordinates.isinf(), 0)
 
 
-@contextmanager
-def cropped_instance_masks(model: nn.Module) -> Iterator[None]:
-    """Within, the mask heads of ``model`` give `CroppedMask`s in the place of full images."""
+def crop_instance_masks(model: nn.Module) -> None:
+    """From now on the mask heads of ``model`` give `CroppedMask`s in the place of full images."""
     from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 
-    heads = [module for module in model.modules() if isinstance(module, FCNMaskHead)]
-    with replaced(*((head, "get_seg_masks", partial(_cropped_seg_masks, head)) for head in heads)):
-        yield
-
-
-@contextmanager
-def replaced(*methods: tuple[nn.Module, str, Callable[..., Any]]) -> Iterator[None]:
-    """Within, the named methods of these modules, and of no other, are other functions."""
-    for module, name, function in methods:
-        setattr(module, name, function)
-    try:
-        yield
-    finally:
-        for module, name, _ in methods:
-            delattr(module, name)
+    for module in model.modules():
+        if isinstance(module, FCNMaskHead):
+            module.get_seg_masks = partial(_cropped_seg_masks, module)
 
 
 def _cropped_seg_masks(
@@ -138,18 +123,14 @@ def _of_class(grids: torch.Tensor, labels: torch.Tensor, class_agnostic: bool) -
     return grids[torch.arange(len(grids), device=grids.device), labels]
 
 
-@contextmanager
-def cropped_panoptic_masks(model: Any) -> Iterator[None]:
-    """Within, a Panoptic FPN pastes and fuses its instances box by box.
+def crop_panoptic_masks(model: Any) -> None:
+    """From now on a Panoptic FPN pastes and fuses its instances box by box.
 
     The map that comes out has the bits of MMDetection's ``HeuristicFusionHead``.
     """
     fusion = model.panoptic_fusion_head
-    with replaced(
-        (model, "simple_test_mask", partial(_panoptic_instances, model)),
-        (fusion, "simple_test", partial(_fuse, fusion)),
-    ):
-        yield
+    model.simple_test_mask = partial(_panoptic_instances, model)
+    fusion.simple_test = partial(_fuse, fusion)
 
 
 def _panoptic_instances(

@@ -19,8 +19,7 @@ import numpy as np
 from mmdet.datasets import DATASETS, CustomDataset
 
 from bdd100k_models import evaluation
-from bdd100k_models.compat.bridges.mmdet import rgb_to_id
-from bdd100k_models.frames.panoptic import panoptic_bitmask
+from bdd100k_models.frames.panoptic import panoptic_bitmask, rgb_to_id
 from bdd100k_models.tasks.det_datasets import category_ids
 from bdd100k_models.zoo import classes
 

@@ -7,11 +7,11 @@ from the annotations.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,12 +19,15 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.frames.oks import oks_nms, pose_scores
 from bdd100k_models.frames.pose import pose_labels
 from bdd100k_models.tasks.base import (
-    Helper,
+    Converter,
+    Forward,
     ImageRecord,
     OutputFile,
+    Pipeline,
     Prediction,
     Split,
     Task,
+    load_from,
     test_data,
 )
 from bdd100k_models.tasks.pose_boxes import (
@@ -34,11 +37,13 @@ from bdd100k_models.tasks.pose_boxes import (
     predicted_boxes,
 )
 from bdd100k_models.zoo import classes
+from bdd100k_models.zoo.tasks import TASKS
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import Tensor, nn
 
+    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.evaluation import Scores
 
 #: Finds the people where neither boxes nor annotations are given.
@@ -48,6 +53,40 @@ GROUND_TRUTH_NOTE = (
     "note: poses were estimated in the annotated boxes; the AP is not comparable with the "
     "published one, which had boxes of a detector (pass --boxes det.json or --detector CONFIG)"
 )
+
+
+@dataclass(frozen=True)
+class PoseOptions:
+    """Where the boxes of people come from.
+
+    Attributes:
+        boxes: a ``det.json`` that det/test.py wrote.
+        detector: config or published name of a det model that runs first.
+        detector_checkpoint: its weights, a file or URL; by default those that were published.
+        box_categories: which boxes hold people.
+        box_score_thr: least score of a box; None as the config says.
+        source: which of the ways it is; None where what there is to run on decides.
+    """
+
+    boxes: str | None = None
+    detector: str | None = None
+    detector_checkpoint: str | None = None
+    box_categories: Sequence[str] = (classes.POSE_CATEGORY,)
+    box_score_thr: float | None = None
+    source: Literal["boxes", "detector", "annotations"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UserError: contradicting options, or a det.json that is not there.
+        """
+        if self.boxes and self.detector:
+            raise UserError("--boxes and --detector exclude each other: both give the boxes")
+        if self.detector_checkpoint and not self.detector:
+            raise UserError("--detector-checkpoint needs --detector CONFIG, the model it is for")
+        if self.boxes and not Path(self.boxes).expanduser().is_file():
+            raise UserError(f"--boxes {self.boxes}: no such file; det/test.py writes one")
 
 
 @dataclass(frozen=True)
@@ -63,6 +102,42 @@ class Crops:
     images: Tensor
     metas: list[dict[str, Any]]
     boxes: tuple[PersonBox, ...]
+
+    def map_tensors(self, change: Any) -> Crops:
+        """The same people with ``change`` applied to the images."""
+        return replace(self, images=change(self.images))
+
+
+@dataclass(frozen=True)
+class Unsearched:
+    """A picture in which the detector has to find the people first.
+
+    Attributes:
+        record: with the picture's pixels, so that it is decoded once.
+        sample: the picture as the detector's pipeline gives it.
+    """
+
+    record: ImageRecord
+    sample: Any
+
+
+@dataclass(frozen=True)
+class Search:
+    """Pictures of one shape in which the detector has to find the people.
+
+    Attributes:
+        records: of the pictures.
+        batch: a batch of the detector.
+    """
+
+    records: list[ImageRecord]
+    batch: Any
+
+    def map_tensors(self, change: Any) -> Search:
+        """The same with ``change`` applied to the tensors."""
+        from bdd100k_models.engine.loading import map_tensors
+
+        return replace(self, batch=map_tensors(self.batch, change))
 
 
 @dataclass(frozen=True)
@@ -83,33 +158,12 @@ class Poses:
 class PoseTask(Task):
     """Pose estimation."""
 
-    name = "pose"
-    title = "Pose estimation"
-    classes = (classes.POSE_CATEGORY,)
-    image_set = "100k"
+    facts = TASKS["pose"]
     headline = ("AP", "AP50", "AP75")
-
-    def __init__(self) -> None:
-        self._boxes_file: Path | None = None
-        self._box_categories: tuple[str, ...] = (classes.POSE_CATEGORY,)
-        self._box_threshold: float | None = None
-        self._detector_name: str | None = None
-        self._detector_checkpoint: str | None = None
-        self._detector: Helper | None = None
-        self._detector_model: nn.Module | None = None
-        self._settings: Settings | None = None
-        self._crop: CropPipeline | None = None
+    Options = PoseOptions
 
     def register(self) -> None:
         from bdd100k_models.tasks import pose_datasets  # noqa: F401
-
-    def bind(self, cfg: Config) -> None:
-        """Take the size of the crops, and how poses are scored and compared.
-
-        Raises:
-            UserError: the config lacks them, or asks for soft suppression.
-        """
-        self._settings = Settings.of(cfg)
 
     def build_network(self, model_cfg: Config) -> nn.Module:
         from mmpose.models import build_posenet
@@ -120,9 +174,6 @@ class PoseTask(Task):
         from mmpose.datasets import build_dataset
 
         return build_dataset(data_cfg, default_args)
-
-    def outputs(self) -> tuple[OutputFile, ...]:
-        return (OutputFile("pose", "result_keypoints.json", first_id=0),)
 
     # -- where the boxes come from ------------------------------------------------------------
 
@@ -152,135 +203,201 @@ class PoseTask(Task):
         group.add_argument(
             "--box-score-thr", type=float, metavar="X", help="least score of a box (default: 0)"
         )
+        group.set_defaults(source=None)
 
-    def configure(self, args: Namespace, cfg: Config) -> None:
-        """Take the options; files are looked for when the images are known.
-
-        Raises:
-            UserError: contradicting options, or a det.json that is not there.
-        """
-        if args.boxes and args.detector:
-            raise UserError("--boxes and --detector exclude each other: both give the boxes")
-        if args.detector_checkpoint and not args.detector:
-            raise UserError("--detector-checkpoint needs --detector CONFIG, the model it is for")
-        if args.boxes and not Path(args.boxes).expanduser().is_file():
-            raise UserError(f"--boxes {args.boxes}: no such file; det/test.py writes one")
-        self._boxes_file = Path(args.boxes).expanduser() if args.boxes else None
-        self._box_categories = tuple(args.box_categories)
-        self._box_threshold = args.box_score_thr
-        self._detector_name = args.detector
-        self._detector_checkpoint = args.detector_checkpoint
-
-    def records(
-        self, cfg: Config, *, split: Split = "val", images: str | None = None
-    ) -> list[ImageRecord]:
-        """Images with their boxes in ``extra``; without, where a detector is to find them.
-
-        Raises:
-            UserError: no images; a det.json that has none of them; or a detector that is none, or
-                whose weights are found nowhere.
-        """
-        found = super().records(cfg, split=split, images=images)
-        annotations = self._annotations(cfg) if images is None and split != "test" else None
-        if self._boxes_file is not None:
-            threshold = self._least_box_score()
-            boxes = predicted_boxes(self._boxes_file, self._box_categories, threshold)
-            if not any(record.name in boxes for record in found):
-                raise UserError(
-                    f"--boxes {self._boxes_file} has none of the {len(found)} images, first "
-                    f"{found[0].name!r}; run det/test.py on the same images"
-                )
-        elif self._detector_name is None and annotations is not None:
-            boxes = annotated_boxes(annotations)
-        else:
-            name = self._detector_name or DEFAULT_DETECTOR
-            self._detector = find_detector(name, self._detector_checkpoint)
-            return found
-        return [replace(record, extra=boxes.get(record.name, ())) for record in found]
+    def settle(self, options: Any, cfg: Config, *, split: Split, images: bool) -> Any:
+        if options.boxes is not None:
+            return replace(options, source="boxes")
+        annotations = None if images or split == "test" else self._annotations(cfg)
+        if options.detector is None and annotations is not None:
+            return replace(options, source="annotations")
+        return replace(options, source="detector", detector=options.detector or DEFAULT_DETECTOR)
 
     def _annotations(self, cfg: Config) -> Path | None:
         """The annotation file that the config's test data names, if it is there."""
         _, annotations = self.sources(test_data(cfg))
         return annotations if annotations is not None and annotations.is_file() else None
 
-    def _least_box_score(self) -> float:
-        assert self._settings is not None
-        if self._box_threshold is not None:
-            return self._box_threshold
-        return self._settings.box_threshold
+    def detector(self, options: Any) -> tuple[str, str | None] | None:
+        if options.source != "detector":
+            return None
+        return options.detector, options.detector_checkpoint
 
-    def run_options(self) -> dict[str, Any]:
-        options: dict[str, Any] = {"boxes": "annotations"}
-        if self._boxes_file is not None:
-            options = {"boxes": "file"}  # the boxes themselves are part of the records
-        elif self._detector is not None:
-            from bdd100k_models.weights.store import md5
+    def records(
+        self,
+        cfg: Config,
+        options: Any = None,
+        *,
+        split: Split = "val",
+        images: str | None = None,
+    ) -> list[ImageRecord]:
+        """Images with their boxes in ``extra``; without, where a detector is to find them.
 
-            options = {
-                "boxes": Path(self._detector.cfg.filename).stem,
-                "detector checkpoint": md5(self._detector.checkpoint),
-                "box categories": list(self._box_categories),
-                "box threshold": self._least_box_score(),
-            }
-        return options
-
-    def adapt(self, model: nn.Module) -> None:
-        """Heat maps leave the network in float32, whatever it computes in."""
-        for name, layer in model.named_modules():
-            if name == "keypoint_head.final_layer":
-                layer.register_forward_hook(lambda _layer, _inputs, maps: maps.float())
-
-    def helper(self) -> Helper | None:
-        """The detector that finds the people, where the boxes do not come from a file."""
-        return self._detector
-
-    def take_helper(self, model: nn.Module) -> None:
-        self._detector_model = model
+        Raises:
+            UserError: no images; or a det.json that has none of them.
+        """
+        found = super().records(cfg, options, split=split, images=images)
+        if options.source == "detector":
+            return found
+        if options.source == "boxes":
+            threshold = _least_score(options, Settings.of(cfg))
+            file = Path(options.boxes).expanduser()
+            boxes = predicted_boxes(file, options.box_categories, threshold)
+            if not any(record.name in boxes for record in found):
+                raise UserError(
+                    f"--boxes {file} has none of the {len(found)} images, first "
+                    f"{found[0].name!r}; run det/test.py on the same images"
+                )
+        else:
+            annotations = self._annotations(cfg)
+            assert annotations is not None  # as settle has seen
+            boxes = annotated_boxes(annotations)
+        return [replace(record, extra=boxes.get(record.name, ())) for record in found]
 
     # -- from an image to its poses -------------------------------------------------------------
 
-    def pipeline(self, cfg: Config) -> Callable[[ImageRecord], Any]:
-        assert self._settings is not None
-        self._crop = CropPipeline(test_data(cfg), self._settings)
-        if self._detector is None:
-            return self._crop
-        return DetectorPipeline(self._detector.task.pipeline(self._detector.cfg))
+    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+        crop = CropPipeline(test_data(cfg), Settings.of(cfg))
+        return crop if detector is None else DetectorPipeline(detector.pipeline)
 
-    def predict(self, model: nn.Module, batch: dict[str, Any]) -> list[Poses]:
-        assert self._settings is not None
-        if "detector" in batch:
-            crops = self._find_people(batch, next(model.parameters()).device)
-        else:
-            crops = [
-                Crops(images, metas, boxes)
-                for images, (metas, boxes) in zip(batch["img"], batch["people"], strict=True)
-            ]
-        return estimate(model, crops, self._settings.people_per_batch)
+    def forward(
+        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+    ) -> Forward:
+        settings = Settings.of(cfg)
+        estimate = PoseForward(network, settings.people_per_batch)
+        if detector is None:
+            return estimate
+        crop = CropPipeline(test_data(cfg), settings)
+        return FindPeople(
+            detector, crop, estimate, options.box_categories, _least_score(options, settings)
+        )
 
-    def _find_people(self, batch: dict[str, Any], device: Any) -> list[Crops]:
-        from bdd100k_models.tasks.det import flatten_boxes
+    def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
+        return PoseConverter(classes, Settings.of(cfg), options)
 
-        assert self._detector is not None and self._detector_model is not None
-        assert self._crop is not None
-        detector = self._detector_model.to(device)
-        crops = []
-        results = self._detector.task.predict(detector, batch["detector"])
-        for record, result in zip(batch["records"], results, strict=True):
-            boxes, scores, labels = flatten_boxes(result)
-            people = detected_boxes(
-                boxes,
-                scores,
-                [self._detector.task.classes[label] for label in labels],
-                self._box_categories,
-                self._least_box_score(),
+    def evaluate(
+        self,
+        converter: Converter,
+        out_dir: Path,
+        root: Path,
+        split: Split,
+        names: Sequence[str] | None,
+        nproc: int,
+        *,
+        apart: bool = False,
+    ) -> Scores:
+        scores = super().evaluate(converter, out_dir, root, split, names, nproc, apart=apart)
+        assert isinstance(converter, PoseConverter)
+        if converter.options.source == "annotations":
+            print(GROUND_TRUTH_NOTE)
+        return scores
+
+
+def _least_score(options: PoseOptions, settings: Settings) -> float:
+    return settings.box_threshold if options.box_score_thr is None else options.box_score_thr
+
+
+class PoseForward:
+    """An MMPose model over all people of some images, ``people_per_batch`` at a time."""
+
+    def __init__(self, network: nn.Module, people_per_batch: int) -> None:
+        self.network = network
+        self._people = people_per_batch
+        for name, layer in network.named_modules():
+            if name == "keypoint_head.final_layer":
+                # Heat maps leave it in float32, whatever it computes in.
+                layer.register_forward_hook(lambda _layer, _inputs, maps: maps.float())
+
+    def __call__(self, batch: Sequence[Crops]) -> list[Poses]:
+        import torch
+
+        images = torch.cat([crops.images for crops in batch])
+        metas = [meta for crops in batch for meta in crops.metas]
+        keypoints = [np.zeros((0, len(classes.POSE_KEYPOINTS), 3), np.float32)]
+        areas = [np.zeros(0, np.float32)]
+        for start in range(0, len(metas), self._people):
+            part = slice(start, start + self._people)
+            result = self.network(img=images[part], img_metas=metas[part], return_loss=False)
+            keypoints.append(result["preds"])
+            areas.append(result["boxes"][:, 4])
+        ends = np.cumsum([len(crops.metas) for crops in batch])[:-1]
+        return [
+            Poses(points, area, crops.boxes)
+            for points, area, crops in zip(
+                np.split(np.concatenate(keypoints), ends),
+                np.split(np.concatenate(areas), ends),
+                batch,
+                strict=True,
             )
-            found = self._crop.crops(record.path, people)
-            crops.append(replace(found, images=found.images.to(device)))
-        return crops
+        ]
 
-    def convert(self, result: Poses, record: ImageRecord) -> Prediction:
-        """Rescore the poses, drop those that repeat a better one, write the rest best first."""
-        assert self._settings is not None
+
+class FindPeople:
+    """The detector, and then the poses of whom it found."""
+
+    def __init__(
+        self,
+        detector: Predictor,
+        crop: CropPipeline,
+        estimate: PoseForward,
+        categories: Sequence[str],
+        threshold: float,
+    ) -> None:
+        self._detector = detector
+        self._crop = crop
+        self._estimate = estimate
+        self._categories = categories
+        self._threshold = threshold
+
+    def __call__(self, batch: Search) -> list[Poses]:
+        found = [
+            self._crop(replace(record, extra=self._people(result)))
+            for record, result in zip(
+                batch.records, self._detector.forward(batch.batch), strict=True
+            )
+        ]
+        device = self._detector.device
+        return self._estimate(
+            [crops.map_tensors(lambda image: image.to(device)) for crops in found]
+        )
+
+    def _people(self, result: Any) -> tuple[PersonBox, ...]:
+        found = self._detector.converter.arrays(result)
+        names = [self._detector.classes[label] for label in found["classes"].tolist()]
+        return detected_boxes(
+            found["boxes"], found["scores"], names, self._categories, self._threshold
+        )
+
+
+class PoseConverter(Converter):
+    """Poses rescored, those that repeat a better one dropped, the rest best first."""
+
+    outputs = (OutputFile("pose", "result_keypoints.json", first_id=0),)
+
+    def __init__(self, classes: tuple[str, ...], settings: Settings, options: PoseOptions) -> None:
+        self.classes = classes
+        self.options = options
+        self._settings = settings
+
+    def __call__(self, result: Poses, record: ImageRecord) -> Prediction:
+        keypoints, scores, corners = self._kept(result)
+        labels = pose_labels(keypoints, scores, corners, category=self.classes[0])
+        return Prediction({"pose": {"name": record.name, "labels": labels}})
+
+    def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
+        return Prediction({"pose": {"name": record.name, "labels": []}})
+
+    def arrays(self, result: Poses) -> dict[str, np.ndarray]:
+        keypoints, scores, corners = self._kept(result)
+        return {
+            "keypoints": keypoints,
+            "scores": scores,
+            "boxes": corners.astype(np.float32),
+            "classes": np.zeros(len(scores), np.int64),
+        }
+
+    def _kept(self, result: Poses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(Q, 18, 3) keypoints, (Q,) scores and (Q, 4) corners of the poses that are written."""
         boxes = np.array(result.boxes, dtype=np.float64).reshape(-1, 5)
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:4]], axis=1)
         scores = pose_scores(
@@ -293,93 +410,26 @@ class PoseTask(Task):
             self._settings.sigmas,
             self._settings.oks_threshold,
         )
-        frame = {
-            "name": record.name,
-            "labels": pose_labels(result.keypoints[kept], scores[kept], corners[kept]),
+        return result.keypoints[kept], scores[kept], corners[kept]
+
+    def identity(self) -> dict[str, Any]:
+        """The boxes; those of files and annotations are part of the records."""
+        if self.options.source != "detector":
+            return {"boxes": self.options.source}
+        return {
+            "boxes": self.options.detector,
+            "box categories": list(self.options.box_categories),
+            "box threshold": _least_score(self.options, self._settings),
         }
-        return Prediction(entries={"pose": frame}, frame=frame)
-
-    # -- what a reader of the scores has to know ------------------------------------------------
-
-    @property
-    def _on_annotated_boxes(self) -> bool:
-        return self._boxes_file is None and self._detector is None
 
     def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
-        if self._boxes_file is not None:
+        if self.options.source == "boxes":
             missing = sum(not record.extra for record in records)
-            print(f"boxes: {self._boxes_file} ({missing} of {len(records)} images have none)")
-        elif self._detector is not None:
-            print(f"boxes: {Path(self._detector.cfg.filename).stem}, {self._detector.checkpoint}")
+            print(f"boxes: {self.options.boxes} ({missing} of {len(records)} images have none)")
+        elif self.options.source == "detector":
+            print(f"boxes: found by {self.options.detector}")
         else:
             print("boxes: annotated ones")
-
-    def evaluate(
-        self,
-        out_dir: Path,
-        root: Path,
-        split: Split,
-        names: Sequence[str] | None,
-        nproc: int,
-    ) -> Scores:
-        scores = super().evaluate(out_dir, root, split, names, nproc)
-        if self._on_annotated_boxes:
-            print(GROUND_TRUTH_NOTE)
-        return scores
-
-
-def find_detector(config: str, checkpoint: str | None) -> Helper:
-    """A detection model that finds the people.
-
-    Args:
-        config: config file or published name.
-        checkpoint: file or URL of its weights; by default those that were published.
-
-    Raises:
-        UserError: no such config, one of another task, or weights that are found nowhere.
-    """
-    from bdd100k_models.config import load_config
-    from bdd100k_models.tasks import task_of
-    from bdd100k_models.weights.store import find_checkpoint
-
-    cfg = load_config(config)
-    task = task_of(cfg)
-    if task.name != "det":
-        raise UserError(f"--detector {config} is a model for {task.name}, not for det")
-    task.register()
-    try:
-        path = find_checkpoint(cfg, task.name, checkpoint)
-    except UserError as error:
-        raise UserError(
-            f"the detector that finds the people has no weights: {error}. For pose, --boxes "
-            "det.json does without a detector; --detector and --detector-checkpoint choose another"
-        ) from error
-    return Helper(task, cfg, path)
-
-
-def estimate(model: nn.Module, crops: Sequence[Crops], people_per_batch: int) -> list[Poses]:
-    """The network over all people of some images, ``people_per_batch`` at a time."""
-    import torch
-
-    images = torch.cat([crop.images for crop in crops])
-    metas = [meta for crop in crops for meta in crop.metas]
-    keypoints = [np.zeros((0, len(classes.POSE_KEYPOINTS), 3), np.float32)]
-    areas = [np.zeros(0, np.float32)]
-    for start in range(0, len(metas), people_per_batch):
-        part = slice(start, start + people_per_batch)
-        result = model(img=images[part], img_metas=metas[part], return_loss=False)
-        keypoints.append(result["preds"])
-        areas.append(result["boxes"][:, 4])
-    ends = np.cumsum([len(crop.metas) for crop in crops])[:-1]
-    return [
-        Poses(points, area, crop.boxes)
-        for points, area, crop in zip(
-            np.split(np.concatenate(keypoints), ends),
-            np.split(np.concatenate(areas), ends),
-            crops,
-            strict=True,
-        )
-    ]
 
 
 @dataclass(frozen=True)
@@ -432,7 +482,7 @@ class Settings:
         )
 
 
-class CropPipeline:
+class CropPipeline(Pipeline):
     """The config's test pipeline over all boxes of an image; the picture is read once."""
 
     def __init__(self, data: Mapping[str, Any], settings: Settings) -> None:
@@ -442,28 +492,30 @@ class CropPipeline:
         self._rest = Compose(data["pipeline"][1:])
         self._settings = settings
 
-    def __call__(self, record: ImageRecord) -> dict[str, Any]:
-        from mmcv.parallel import DataContainer
-
-        crops = self.crops(record.path, record.extra)
-        people = DataContainer((crops.metas, crops.boxes), cpu_only=True)
-        return {"img": crops.images, "people": people}
-
-    def crops(self, path: str, boxes: tuple[PersonBox, ...]) -> Crops:
+    def __call__(self, record: ImageRecord) -> Crops:
         """Crops of the people of a picture."""
         import torch
 
         width, height = self._settings.image_size
-        picture = self._load({"image_file": path, "ann_info": self._annotation_info()})
+        load_from(self._load, record)
+        picture = self._load({"image_file": record.path, "ann_info": self._annotation_info()})
         samples = [
-            self._rest(picture | self._person(index, box)) for index, box in enumerate(boxes)
+            self._rest(picture | self._person(index, box)) for index, box in enumerate(record.extra)
         ]
         images = [sample["img"] for sample in samples]
         return Crops(
             images=torch.stack(images) if images else torch.zeros(0, 3, height, width),
             metas=[sample["img_metas"].data for sample in samples],
-            boxes=boxes,
+            boxes=record.extra,
         )
+
+    def key(self, sample: Any) -> Hashable:
+        """Any crops go together: all have one size."""
+        return ()
+
+    def collate(self, samples: list[Any]) -> list[Crops]:
+        """The crops of each picture."""
+        return samples
 
     def _annotation_info(self) -> dict[str, Any]:
         return {
@@ -485,17 +537,27 @@ class CropPipeline:
         }
 
 
-class DetectorPipeline:
-    """The detector's pipeline; the record goes along, for the crops that follow."""
+class DetectorPipeline(Pipeline):
+    """The detector's pipeline; the pixels go along, for the crops that follow."""
 
-    def __init__(self, pipeline: Callable[[ImageRecord], Any]) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def __call__(self, record: ImageRecord) -> dict[str, Any]:
-        from mmcv.parallel import DataContainer
+    def __call__(self, record: ImageRecord) -> Unsearched:
+        if record.pixels is None:
+            from bdd100k_models.visualization import read_picture
 
-        records = DataContainer(record, cpu_only=True)
-        return {"detector": self._pipeline(record), "records": records}
+            record = replace(record, pixels=read_picture(record.path))
+        return Unsearched(record, self._pipeline(record))
+
+    def key(self, sample: Unsearched) -> Hashable:
+        """As the detector's samples go together."""
+        return self._pipeline.key(sample.sample)
+
+    def collate(self, samples: list[Unsearched]) -> Search:
+        """A batch of the detector, and the records."""
+        batch = self._pipeline.collate([sample.sample for sample in samples])
+        return Search([sample.record for sample in samples], batch)
 
 
 TASK = PoseTask

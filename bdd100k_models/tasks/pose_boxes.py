@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import read_json
+from bdd100k_models.frames import Frame
+from bdd100k_models.frames.reading import check_labels, read_frames
 
 
 class PersonBox(NamedTuple):
@@ -33,40 +35,22 @@ def predicted_boxes(
         threshold: boxes with a lower score are left out; a box without a score counts as 1.
 
     Raises:
-        UserError: not there, not Scalabel JSON, or a box that lacks a corner.
+        UserError: not there, not Scalabel JSON, without frames, or a box that lacks a corner.
     """
+    frames = read_frames(path, "boxes of people")
+    check_labels(frames, f"boxes of people {path}")
     return {
-        name: tuple(_frame_boxes(labels, set(categories), threshold, f"{path}: frame {name!r}"))
-        for name, labels in _frames(path)
+        frame["name"]: tuple(_frame_boxes(frame, set(categories), threshold)) for frame in frames
     }
 
 
-def _frames(path: Path) -> Iterable[tuple[str, list[Any]]]:
-    content = read_json(path)
-    frames = content.get("frames") if isinstance(content, dict) else content
-    if not isinstance(frames, list) or not all(
-        isinstance(frame, dict) and "name" in frame for frame in frames
-    ):
-        raise UserError(
-            f"{path} holds no Scalabel frames; pass the det.json that det/test.py wrote"
-        )
-    for frame in frames:
-        yield frame["name"], frame.get("labels") or []
-
-
-def _frame_boxes(
-    labels: list[Any], categories: set[str], threshold: float, where: str
-) -> Iterable[PersonBox]:
-    for label in labels:
-        box = label.get("box2d")
-        score = label.get("score")
+def _frame_boxes(frame: Frame, categories: set[str], threshold: float) -> Iterable[PersonBox]:
+    for label in frame.get("labels") or ():
+        box, score = label.get("box2d"), label.get("score")
         score = 1.0 if score is None else float(score)
         if box is None or label.get("category") not in categories or score < threshold:
             continue
-        try:
-            x1, y1, x2, y2 = (float(box[key]) for key in ("x1", "y1", "x2", "y2"))
-        except (KeyError, TypeError, ValueError):
-            raise UserError(f"{where}: box2d must have the numbers x1 y1 x2 y2: {box}") from None
+        x1, y1, x2, y2 = (float(box[key]) for key in ("x1", "y1", "x2", "y2"))
         yield from _proper([PersonBox(x1, y1, x2 - x1 + 1, y2 - y1 + 1, score)])
 
 
@@ -88,7 +72,7 @@ def annotated_boxes(path: Path) -> dict[str, tuple[PersonBox, ...]]:
             x, y, width, height = (float(value) for value in annotation["bbox"])
             box = PersonBox(x, y, width, height, 1.0)
             found[names[annotation["image_id"]]] += _proper([box])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is not COCO JSON of poses ({error!r}); run tools/prepare_data.py"
         ) from None

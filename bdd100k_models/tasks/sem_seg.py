@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models.frames.semantic import semantic_labels, semantic_mask
 from bdd100k_models.tasks.base import (
+    Converter,
+    Forward,
     ImageRecord,
+    MaskOptions,
     OutputFile,
+    Pipeline,
     Prediction,
+    StepsPipeline,
     Task,
     mask_file,
     test_data,
 )
-from bdd100k_models.zoo import classes
+from bdd100k_models.zoo.tasks import TASKS
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
+
+    from bdd100k_models.engine.predictor import Predictor
+
+#: The value of pixels that have no class.
+_NO_CLASS = 255
 
 
 class MMSegTask(Task):
     """A class for each pixel by MMSegmentation; subclasses name classes, images and file."""
 
     headline = ("mIoU", "mAcc", "pAcc")
-
-    def __init__(self) -> None:
-        self.masks = False
+    Options = MaskOptions
 
     def register(self) -> None:
         from bdd100k_models.tasks import segmentation_datasets  # noqa: F401
@@ -45,25 +52,6 @@ class MMSegTask(Task):
 
         return build_dataset(data_cfg, default_args)
 
-    def pipeline(self, cfg: Config) -> Callable[[ImageRecord], Any]:
-        from mmseg.datasets.pipelines import Compose
-
-        return MMSegPipeline(Compose(test_data(cfg)["pipeline"]))
-
-    def predict(self, model: nn.Module, batch: dict[str, Any]) -> list[Any]:
-        """(H, W) class indices in the size of each picture."""
-        metas = batch["img_metas"][0]
-        # A forward pass enlarges all of its maps to one size, that of the first picture.
-        maps: list[Any] = [None] * len(metas)
-        for places in _by_size(metas):
-            part = {
-                "img": [view[places] for view in batch["img"]],
-                "img_metas": [[view[i] for i in places] for view in batch["img_metas"]],
-            }
-            for place, result in zip(places, model(return_loss=False, **part), strict=True):
-                maps[place] = result
-        return maps
-
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--masks",
@@ -71,56 +59,58 @@ class MMSegTask(Task):
             help="also write masks/NAME.png, the form that the toolkit scores as masks",
         )
 
-    def configure(self, args: Namespace, cfg: Config) -> None:
-        self.masks = args.masks
+    def head_classes(self, network: nn.Module) -> int | None:
+        count = getattr(network, "num_classes", None)
+        return int(count) if count is not None else None
 
-    def run_options(self) -> dict[str, Any]:
-        return {"masks": self.masks}
+    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+        from mmseg.datasets.pipelines import Compose
 
-    def outputs(self) -> tuple[OutputFile, ...]:
-        return (OutputFile(self.name, f"{self.name}.json", first_id=1),)
+        return StepsPipeline(test_data(cfg)["pipeline"], Compose, {"seg_fields": []})
 
-    def mask_folder(self) -> str | None:
-        return "masks" if self.masks else None
+    def forward(
+        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+    ) -> Forward:
+        from bdd100k_models.tasks.class_maps import SegmentationForward
 
-    def convert(self, result: np.ndarray, record: ImageRecord) -> Prediction:
+        return SegmentationForward(network)
+
+    def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
+        return SemanticConverter(self.name, classes, masks=options.masks)
+
+
+class SemanticConverter(Converter):
+    """Class maps as run lengths, and as masks where they are asked for."""
+
+    def __init__(self, name: str, classes: tuple[str, ...], masks: bool) -> None:
+        self.classes = classes
+        self.outputs = (OutputFile(name, f"{name}.json", first_id=1),)
+        self.mask_folder = "masks" if masks else None
+        self._key = name
+
+    def __call__(self, result: np.ndarray, record: ImageRecord) -> Prediction:
         """``result``: (H, W) class indices."""
-        segmentation = np.asarray(result)
-        frame = {"name": record.name, "labels": semantic_labels(segmentation, self.classes)}
-        pictures = {}
-        if self.masks:
-            place = mask_file("masks", record.name)
-            pictures[place] = semantic_mask(segmentation)
-        return Prediction(entries={self.name: frame}, frame=frame, pictures=pictures)
+        labels = semantic_labels(result, self.classes, ignore=_NO_CLASS)
+        prediction = Prediction({self._key: {"name": record.name, "labels": labels}})
+        if self.mask_folder is not None:
+            place = mask_file(self.mask_folder, record.name)
+            prediction.pictures[place] = semantic_mask(result)
+        return prediction
 
+    def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
+        return self(np.full((height, width), _NO_CLASS, np.uint8), record)
 
-class MMSegPipeline:
-    """A record through an MMSegmentation test pipeline; picklable for loader workers."""
+    def arrays(self, result: np.ndarray) -> dict[str, np.ndarray]:
+        return {"class_map": semantic_mask(result)}
 
-    def __init__(self, compose: Callable[[dict[str, Any]], Any]) -> None:
-        self._compose = compose
-
-    def __call__(self, record: ImageRecord) -> Any:
-        return self._compose(
-            {"img_info": {"filename": record.path}, "img_prefix": None, "seg_fields": []}
-        )
-
-
-def _by_size(metas: Sequence[dict[str, Any]]) -> list[list[int]]:
-    """Places of the pictures of each original size."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for place, meta in enumerate(metas):
-        sizes.setdefault(tuple(meta["ori_shape"]), []).append(place)
-    return list(sizes.values())
+    def identity(self) -> dict[str, Any]:
+        return {"masks": self.mask_folder is not None}
 
 
 class SemSegTask(MMSegTask):
     """Semantic segmentation."""
 
-    name = "sem_seg"
-    title = "Semantic segmentation"
-    classes = classes.SEM_SEG
-    image_set = "10k"
+    facts = TASKS["sem_seg"]
 
 
 TASK = SemSegTask

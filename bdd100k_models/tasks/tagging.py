@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdd100k_models.data.tags import label_file, read_tags
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import tagging_metrics
 from bdd100k_models.files import read_json, write_json
 from bdd100k_models.frames.tagging import tagging_frame, tagging_prediction
 from bdd100k_models.tasks.base import (
+    Converter,
+    Forward,
     ImageRecord,
     OutputFile,
+    Pipeline,
     Prediction,
+    StepsPipeline,
     Task,
     test_data,
 )
-from bdd100k_models.zoo import classes
+from bdd100k_models.zoo.tasks import TASKS
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-#: Dataset type of a config -> the attribute that its models predict, and the classes of it.
-ATTRIBUTES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "BDD100KWeatherTaggingDataset": ("weather", classes.WEATHER),
-    "BDD100KSceneTaggingDataset": ("scene", classes.SCENE),
-}
+    from bdd100k_models.engine.predictor import Predictor
+
+_FACTS = TASKS["tagging"]
+
+#: Dataset type of a config -> the attribute that its models predict.
+ATTRIBUTES: dict[str, str] = dict(zip(_FACTS.dataset_types, _FACTS.tags, strict=True))
 
 _PREDS = "preds.json"
 _COLUMNS = ("class_scores", "pred_score", "pred_label", "pred_class")
@@ -39,36 +44,13 @@ _COLUMNS = ("class_scores", "pred_score", "pred_label", "pred_class")
 class TaggingTask(Task):
     """Image tagging. Whether weather or scene, the config says."""
 
-    name = "tagging"
-    title = "Image tagging"
-    image_set = "100k"
+    facts = _FACTS
     headline = ("accuracy", "precision", "recall", "f1_score")
-
-    def __init__(self) -> None:
-        self.attribute = ""
-        self.classes: tuple[str, ...] = ()
-        self._folder = Path()
-        self._labels: Path | None = None
+    scores_failed = False
 
     def register(self) -> None:
         from bdd100k_models.models import dla  # noqa: F401
         from bdd100k_models.tasks import tagging_datasets  # noqa: F401
-
-    def bind(self, cfg: Config) -> None:
-        """Take attribute, classes and label file from the config's test data.
-
-        Raises:
-            UserError: the dataset type is none of tagging.
-        """
-        data = test_data(cfg)
-        if data.get("type") not in ATTRIBUTES:
-            raise UserError(
-                f"{cfg.filename}: data.test.type is {data.get('type')!r}; "
-                f"tagging takes {' or '.join(ATTRIBUTES)}"
-            )
-        self.attribute, own = ATTRIBUTES[data["type"]]
-        self.classes = tuple(data.get("classes") or own)
-        self._folder, self._labels = self.sources(data)
 
     def build_network(self, model_cfg: Config) -> nn.Module:
         from mmcls.models import build_classifier
@@ -80,39 +62,109 @@ class TaggingTask(Task):
 
         return build_dataset(data_cfg, default_args)
 
-    def pipeline(self, cfg: Config) -> Callable[[ImageRecord], Any]:
-        from mmcls.datasets.pipelines import Compose
-
-        return MMClsPipeline(Compose(test_data(cfg)["pipeline"]))
-
-    def predict(self, model: nn.Module, batch: dict[str, Any]) -> list[Any]:
-        """(C,) float32 class scores of each picture, which sum to 1."""
-        results: list[Any] = model(return_loss=False, **batch)
-        return results
-
-    def adapt(self, model: nn.Module) -> None:
-        """Take the class order of the checkpoint, which is the order of the scores.
+    def class_names(self, cfg: Config) -> tuple[str, ...]:
+        """The tags that the config's dataset type stands for, unless it names others.
 
         Raises:
-            UserError: the checkpoint predicts other classes than the config.
+            UserError: the dataset type is none of tagging.
         """
-        order: tuple[str, ...] = tuple(model.CLASSES)  # type: ignore[arg-type]
-        if sorted(order) != sorted(self.classes):
-            raise UserError(
-                f"the checkpoint predicts {', '.join(order)}, the config {self.attribute} "
-                f"({', '.join(self.classes)}); take the config that belongs to it"
-            )
-        self.classes = order
+        return super().class_names(cfg) or _FACTS.tags[attribute_of(cfg)]
 
-    def outputs(self) -> tuple[OutputFile, ...]:
-        return (OutputFile("tagging", "tagging.json"), OutputFile("preds", _PREDS, frames=False))
+    def head_classes(self, network: nn.Module) -> int | None:
+        count = getattr(getattr(network, "head", None), "num_classes", None)
+        return int(count) if count is not None else None
 
-    def convert(self, result: np.ndarray, record: ImageRecord) -> Prediction:
+    def check_classes(self, names: tuple[str, ...], cfg: Config) -> None:
+        """A checkpoint for the other attribute has classes of that one.
+
+        Raises:
+            UserError: it is one.
+        """
+        own = attribute_of(cfg)
+        for attribute, tags in _FACTS.tags.items():
+            if attribute != own and set(names) == set(tags):
+                raise UserError(
+                    f"the checkpoint predicts {attribute} ({', '.join(names)}), the config {own} "
+                    f"({', '.join(self.class_names(cfg))}); take the config that belongs to it"
+                )
+
+    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+        from mmcls.datasets.pipelines import Compose
+
+        return StepsPipeline(test_data(cfg)["pipeline"], Compose)
+
+    def forward(
+        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+    ) -> Forward:
+        """(C,) float32 class scores of each picture, which sum to 1."""
+        model: Any = network
+
+        def forward(batch: Any) -> list[Any]:
+            results: list[Any] = model(return_loss=False, **batch)
+            return results
+
+        return forward
+
+    def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
+        folder, labels = self.sources(test_data(cfg))
+        return TaggingConverter(attribute_of(cfg), classes, folder, labels)
+
+    def sources(self, data: Mapping[str, Any]) -> tuple[Path, Path | None]:
+        """Image folder and label file; the file of 2018 where that of 2020 is not there."""
+        folder, labels = super().sources(data)
+        return folder, label_file(labels) if labels is not None else None
+
+
+def attribute_of(cfg: Config) -> str:
+    """``weather`` or ``scene``: what a config's models predict.
+
+    Raises:
+        UserError: the dataset type is none of tagging.
+    """
+    kind = test_data(cfg).get("type")
+    if kind not in ATTRIBUTES:
+        raise UserError(
+            f"{cfg.filename}: data.test.type is {kind!r}; tagging takes {' or '.join(ATTRIBUTES)}"
+        )
+    return ATTRIBUTES[kind]
+
+
+class TaggingConverter(Converter):
+    """Class scores as tags and as ``preds.json``; scores beside them where tags are known.
+
+    Args:
+        attribute: ``weather`` or ``scene``.
+        classes: its values, in the order of the scores.
+        folder: where the pictures of the dataset are.
+        labels: the label file that knows their tags, if there is one.
+    """
+
+    outputs = (OutputFile("tagging", "tagging.json"), OutputFile("preds", _PREDS, frames=False))
+
+    def __init__(
+        self, attribute: str, classes: tuple[str, ...], folder: Path, labels: Path | None
+    ) -> None:
+        self.attribute = attribute
+        self.classes = classes
+        self._folder = folder
+        self._labels = labels
+
+    def __call__(self, result: np.ndarray, record: ImageRecord) -> Prediction:
         """``result``: (C,) class scores."""
         scores = np.asarray(result)
         frame = tagging_frame(record.name, scores, self.classes, self.attribute)
-        prediction = tagging_prediction(scores, self.classes)
-        return Prediction(entries={"tagging": frame, "preds": prediction}, frame=frame)
+        return Prediction({"tagging": frame, "preds": tagging_prediction(scores, self.classes)})
+
+    def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
+        frame = {"name": record.name, "attributes": {}, "labels": []}
+        return Prediction({"tagging": frame, "preds": dict.fromkeys(_COLUMNS)})
+
+    def arrays(self, result: np.ndarray) -> dict[str, np.ndarray]:
+        scores = np.asarray(result)
+        return {"scores": scores, "classes": np.argmax(scores, keepdims=True)}
+
+    def identity(self) -> dict[str, Any]:
+        return {"attribute": self.attribute}
 
     def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
         """Turn ``preds.json`` into its columns, and write ``results.json``.
@@ -136,74 +188,26 @@ class TaggingTask(Task):
         pairs = [
             (scores, self.classes.index(tag))
             for scores, tag in zip(class_scores, self._true_tags(records), strict=True)
-            if tag is not None and tag in self.classes
+            if tag in self.classes and scores is not None
         ]
         if not pairs:
             return {"images": 0}
         scores, targets = zip(*pairs, strict=True)
         return {"images": len(pairs), **tagging_metrics(scores, targets)}
 
-    def _true_tags(self, records: Sequence[ImageRecord]) -> list[str | None]:
-        """Tags of the dataset's images; pictures from elsewhere may bear the same names."""
+    def _true_tags(self, records: Sequence[ImageRecord]) -> list[str]:
+        """Tags of the dataset's images, empty where unknown; others may bear the same names."""
         own = [
             Path(record.path).parent.resolve() == (self._folder / record.name).parent.resolve()
             for record in records
         ]
         if self._labels is None or not self._labels.is_file() or not any(own):
-            return [None] * len(records)
+            return [""] * len(records)
         known = read_tags(self._labels, self.attribute)
         return [
-            known.get(record.name) if is_own else None
+            known.get(record.name, "") if is_own else ""
             for record, is_own in zip(records, own, strict=True)
         ]
-
-    def run_options(self) -> dict[str, Any]:
-        return {"attribute": self.attribute}
-
-    def sources(self, data: Mapping[str, Any]) -> tuple[Path, Path | None]:
-        """Image folder and label file; the file of 2018 where that of 2020 is not there."""
-        folder, labels = super().sources(data)
-        return folder, label_file(labels) if labels is not None else None
-
-
-class MMClsPipeline:
-    """A record through an MMClassification test pipeline; picklable for loader workers."""
-
-    def __init__(self, compose: Callable[[dict[str, Any]], Any]) -> None:
-        self._compose = compose
-
-    def __call__(self, record: ImageRecord) -> Any:
-        return self._compose({"img_info": {"filename": record.path}, "img_prefix": None})
-
-
-def label_file(path: Path) -> Path:
-    """``path``, or the same split in the form of 2018 where only that is there.
-
-    ``labels/det_20/det_val.json`` -> ``labels/bdd100k_labels_images_val.json``.
-    """
-    split = re.fullmatch(r"det_(train|val)\.json", path.name)
-    if split and not path.is_file():
-        old = path.parent.parent / f"bdd100k_labels_images_{split.group(1)}.json"
-        if old.is_file():
-            return old
-    return path
-
-
-def read_tags(path: Path, attribute: str) -> dict[str, str]:
-    """Image name -> value of ``attribute``, in the order of the file, for images that have it.
-
-    Raises:
-        UserError: no such file, or it is not Scalabel JSON.
-    """
-    path = label_file(path)
-    content = read_json(path)
-    frames = content.get("frames") if isinstance(content, dict) else content
-    if not isinstance(frames, list) or not all(
-        isinstance(frame, dict) and "name" in frame for frame in frames
-    ):
-        raise UserError(f"{path} is not Scalabel JSON: expected frames with a name each")
-    tags = ((frame["name"], (frame.get("attributes") or {}).get(attribute)) for frame in frames)
-    return {name: value for name, value in tags if value is not None}
 
 
 TASK = TaggingTask

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mmcls.datasets import DATASETS, BaseDataset
 
-from bdd100k_models.tasks.tagging import read_tags
+from bdd100k_models.data.tags import read_tags
 from bdd100k_models.zoo import classes
 
 

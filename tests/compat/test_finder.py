@@ -1,6 +1,9 @@
 """The import hook, each case in an interpreter of its own."""
 
+import re
 from pathlib import Path
+
+import bdd100k_models
 
 
 def test_importing_the_package_imports_nothing_heavy(run_python):
@@ -81,3 +84,14 @@ def test_imports_are_quiet(run_python):
         "print(repr(sys.stderr.getvalue()))\n"
     )
     assert out == "''\n"
+
+
+def test_no_other_module_reaches_inside():
+    package = Path(bdd100k_models.__file__).parent
+    reaching = [
+        str(file)
+        for file in package.rglob("*.py")
+        if "compat" not in file.relative_to(package).parts
+        and re.search(r"(from|import) bdd100k_models\.compat\b", file.read_text())
+    ]
+    assert reaching == []

@@ -17,14 +17,6 @@ def no_data_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(config.DATA_ROOT_VARIABLE, raising=False)
 
 
-def test_same_config_by_name_and_by_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = REPOSITORY / "det" / "configs" / "det" / f"{NAME}.py"
-    assert config.find_config(NAME) == path
-    assert config.find_config(path) == path
-    monkeypatch.chdir(tmp_path)
-    assert config.find_config(f"det/configs/det/{NAME}.py") == path
-
-
 def test_data_root_given_environment_repository(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -66,7 +58,7 @@ def test_option_that_does_not_fit() -> None:
     [
         ("no/such.py", r"^no config file at no/such\.py$"),
         (f"wrong/{NAME}.py", rf"{NAME}' alone is a published name"),
-        ("faster_rcnn_r50_fpn_1x_det_bdd10k", f"did you mean {NAME}"),
+        ("faster_rcnn_r50_fpn_1x_det_bdd10k", f"did you mean '{NAME}'"),
     ],
 )
 def test_not_found(given: str, message: str) -> None:

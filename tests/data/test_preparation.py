@@ -329,9 +329,9 @@ def test_broken_label_files(root: Path) -> None:
     path = root / "labels/det_20/det_val.json"
     whole = path.read_text()
     path.write_text(whole[: len(whole) // 2])
-    assert f"{path} cannot be read" in _prepare(root, "det").summary
+    assert f"labels {path} is not JSON" in _prepare(root, "det").summary
     path.write_text('{"images": []}')
-    assert f"{path} is not a Scalabel file" in _prepare(root, "det").summary
+    assert f"{path} is not in Scalabel form" in _prepare(root, "det").summary
     path.write_text("[]")
     assert f"{path} has no frames" in _prepare(root, "det").summary
 
@@ -340,7 +340,7 @@ def test_label_files_with_senseless_content(root: Path) -> None:
     path = root / "labels/det_20/det_val.json"
     whole = path.read_text()
     _edit(path, lambda frames: frames.append(frames[0]))
-    assert "names pictures more than once: val00000.jpg" in _prepare(root, "det").summary
+    assert "names 'val00000.jpg' more than once" in _prepare(root, "det").summary
     path.write_text(whole)
     _edit(path, lambda frames: frames[0]["labels"][0].update(category="lorry"))
     summary = _prepare(root, "det").summary
@@ -350,7 +350,33 @@ def test_label_files_with_senseless_content(root: Path) -> None:
     assert "1 boxes without an area are left out" in _prepare(root, "det").notes
     path.write_text(whole)
     _edit(path, lambda frames: frames[0]["labels"][0]["box2d"].update(x2="wide"))
+    assert "label 0 of frame 'val00000.jpg': x2 of 'box2d' is text" in _prepare(root, "det").summary
+    path.write_text(whole)
+    _edit(path, lambda frames: frames[0]["labels"][0].pop("id"))
     assert "the toolkit's converter fails on" in _prepare(root, "det").summary
+
+
+def strip_geometry(frames: list[dict[str, Any]]) -> None:
+    for frame in frames:
+        for label in frame["labels"]:
+            label.pop("box2d", None)
+            label.pop("graph", None)
+
+
+@pytest.mark.parametrize(("task", "kind"), [("det", "box2d"), ("pose", "graph")])
+def test_labels_without_geometry(root: Path, task: str, kind: str) -> None:
+    path = root / "labels" / ("det_20/det_val.json" if task == "det" else "pose_21/pose_val.json")
+    _edit(path, lambda frames: strip_geometry(frames[:1]))
+    report = _prepare(root, task)
+    assert report.status == "ready"
+    assert any(note.endswith(f"labels have no {kind} and are left out") for note in report.notes)
+    _edit(path, strip_geometry)
+    report = _prepare(root, task)
+    assert report.status == "failed"
+    assert report.summary.startswith("none of the ") and f"has a {kind}" in report.summary
+    _edit(path, lambda frames: [frame.update(labels=[]) for frame in frames])
+    report = _prepare(root, task)
+    assert report.status == "failed" and "has no labels at all" in report.summary
 
 
 def test_poses_with_other_joints(root: Path) -> None:
@@ -392,7 +418,7 @@ def test_wrong_roots_and_tasks(tmp_path: Path) -> None:
         prepare(tmp_path)
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
-    with pytest.raises(UserError, match="no task depth; choose from tagging, det"):
+    with pytest.raises(UserError, match="no task 'depth'; did you mean 'det'"):
         prepare(tmp_path, ["depth"])
 
 

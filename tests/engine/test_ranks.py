@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from bdd100k_models.engine.ranks import Ranks, SharedError, check_writable, read_ranks
 from bdd100k_models.errors import UserError
@@ -55,7 +54,7 @@ def test_mistakes(launcher: str, environment: dict[str, str], message: str) -> N
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 12])
 def test_every_image_goes_to_one_rank(size: int) -> None:
     items = list(range(10))
-    parts = [Ranks(rank, size).share(items) for rank in range(size)]
+    parts = [Ranks(rank, size).shard(items) for rank in range(size)]
     assert sorted(item for part in parts for item in part) == items
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -66,21 +65,15 @@ def test_one_process_agrees_with_itself() -> None:
         Ranks().agree("disk")
 
 
-@pytest.mark.parametrize(
-    ("ranks", "chosen", "expected"),
-    [
-        (Ranks(), "cuda", "cuda"),
-        (Ranks(1, 2, 1), "cpu", "cpu"),
-        (Ranks(1, 2, 1), "cuda:0", "cuda:0"),
-        (Ranks(5, 8, 1), "cuda", "cuda:1"),
-        (Ranks(7, 8, 3), "cuda", "cuda:1"),  # this process was given fewer GPUs than ranks
-    ],
-)
-def test_device_of_a_rank(
-    monkeypatch: pytest.MonkeyPatch, ranks: Ranks, chosen: str, expected: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert ranks.device(torch.device(chosen)) == torch.device(expected)
+def test_one_process_needs_no_group() -> None:
+    ranks = Ranks()
+    assert ranks.gather("a") == ["a"]
+    assert ranks.broadcast({"a": 1}) == {"a": 1}
+    assert [ranks.any(flag) for flag in (False, True)] == [False, True]
+    assert ranks.first_to_tell()
+    ranks.barrier()
+    ranks.shutdown()
+    ranks.shutdown(failed=True)
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:

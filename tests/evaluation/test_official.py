@@ -15,7 +15,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.evaluation import Scores, evaluate, predicted_names
+from bdd100k_models.evaluation import Scores, check_ground_truth, evaluate
 from bdd100k_models.zoo import classes
 
 TAGGING_CONFIG = "\n".join(
@@ -134,8 +134,11 @@ def test_names_restrict_the_ground_truth(world: Any, edited: Any) -> None:
     whole = evaluate("det", truth, predicted)
     edited(predicted, lambda content: content.update(frames=content["frames"][:2]))
     with_missing = evaluate("det", truth, predicted)
-    part = evaluate("det", truth, predicted, names=predicted_names(predicted))
+    part = evaluate("det", truth, predicted, predicted_only=True)
     assert (whole.images, with_missing.images, part.images) == (4, 4, 2)
+    assert (whole.predicted, with_missing.predicted, part.predicted) == (4, 2, 2)
+    one = evaluate("det", truth, predicted, predicted_only=True, names=["scene-1.jpg"])
+    assert one.images == 1
     assert part.summary["AP"] > with_missing.summary["AP"]
 
 
@@ -145,8 +148,7 @@ def test_names_restrict_masks_by_stem(world: Any) -> None:
         (predicted / name).unlink()
     part = evaluate("sem_seg", truth, predicted, form="masks", names=["scene-0.jpg", "scene-1.jpg"])
     assert part.images == 2
-    names = predicted_names(predicted, "masks")
-    again = evaluate("sem_seg", truth, predicted, form="masks", names=names)
+    again = evaluate("sem_seg", truth, predicted, form="masks", predicted_only=True)
     assert again.as_dict() == part.as_dict()
 
 
@@ -249,6 +251,10 @@ def drop_name(content: Any) -> None:
     del content["frames"][1]["name"]
 
 
+def set_box(**values: Any) -> Any:
+    return lambda content: content["frames"][0]["labels"][0]["box2d"].update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -261,6 +267,11 @@ def drop_name(content: Any) -> None:
         (lambda content: {"images": []}, r"is not in Scalabel form: expected a list of frames"),
         (lambda content: [], r"has no frames"),
         (lambda content: [{"name": "scene-0.jpg", "labels": {"a": 1}}], r"is not a list of labels"),
+        (set_box(x1=50, x2=40), r"a box of 'scene-0.jpg' ends before it begins: x1 50, x2 40"),
+        (set_box(x1=float("nan")), r"label 0 of frame 'scene-0.jpg': x1 of 'box2d' is nan, not"),
+        (set_box(y2=float("inf")), r"y2 of 'box2d' is inf, not a number"),
+        (set_box(y2="9"), r"y2 of 'box2d' is text, not a number"),
+        (lambda content: content["frames"][0]["labels"][0].pop("box2d") and None, r"has no box2d"),
     ],
 )
 def test_wrong_predictions_are_named(world: Any, edited: Any, change: Any, message: str) -> None:
@@ -274,7 +285,7 @@ def test_missing_and_broken_files_are_named(world: Any) -> None:
     with pytest.raises(UserError, match=r"no predictions at .*nowhere.json"):
         evaluate("det", truth, world.out / "nowhere.json")
     predicted.write_text('{"frames": [')
-    with pytest.raises(UserError, match=r"predictions .*det.json is not valid JSON"):
+    with pytest.raises(UserError, match=r"predictions .*det.json is not JSON"):
         evaluate("det", truth, predicted)
     with pytest.raises(UserError, match=r"no JSON file in .*--form masks"):
         evaluate("det", truth, world.labels)
@@ -304,6 +315,14 @@ def test_masks_must_have_the_size_of_the_truth(world: Any, edited: Any) -> None:
     truth, predicted, png_truth, png_predicted = world.semantic("sem_seg")
     small = {"counts": "04", "size": [2, 2]}
     edited(predicted, lambda content: content["frames"][0]["labels"][0].update(rle=small))
+    with pytest.raises(
+        UserError, match=r"a mask of 'scene-0.jpg' has size \[720, 1280\], another \[2, 2\]"
+    ):
+        evaluate("sem_seg", truth, predicted)
+    edited(
+        predicted,
+        lambda content: content["frames"][0].update(labels=content["frames"][0]["labels"][:1]),
+    )
     with pytest.raises(UserError, match=r"masks of 'scene-0.jpg' are 2x2 and 1280x720"):
         evaluate("sem_seg", truth, predicted)
     Image.fromarray(np.zeros((2, 3), dtype=np.uint8)).save(png_predicted / "scene-0.png")
@@ -314,7 +333,7 @@ def test_masks_must_have_the_size_of_the_truth(world: Any, edited: Any) -> None:
 def test_masks_without_run_lengths_are_named(world: Any, edited: Any) -> None:
     truth, predicted = world.ins_seg()[:2]
     edited(predicted, lambda content: content["frames"][0]["labels"][0]["rle"].update(counts=""))
-    with pytest.raises(UserError, match=r"a mask of 'scene-0.jpg' has no run lengths"):
+    with pytest.raises(UserError, match=r"frame 'scene-0.jpg': 'rle': the mask has no run lengths"):
         evaluate("ins_seg", truth, predicted)
 
 
@@ -322,8 +341,95 @@ def test_run_lengths_that_do_not_fit_are_named(world: Any, edited: Any) -> None:
     truth, predicted = world.semantic("drivable")[:2]
     too_long = {"counts": rle(np.ones((800, 1400), dtype=bool))["counts"], "size": [720, 1280]}
     edited(predicted, lambda content: content["frames"][0]["labels"][0].update(rle=too_long))
-    with pytest.raises(UserError, match=r"drivable evaluator cannot decode a mask \(Invalid RLE"):
+    with pytest.raises(UserError, match=r"the run lengths do not fill an image of 720x1280"):
         evaluate("drivable", truth, predicted)
+
+
+@pytest.mark.parametrize("task", ["ins_seg", "pan_seg", "sem_seg"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_damaged_run_lengths_do_not_hang(world: Any, edited: Any, task: str, which: int) -> None:
+    files = world.semantic(task)[:2] if task == "sem_seg" else getattr(world, task)()[:2]
+
+    def damage(content: Any) -> None:
+        mask = content["frames"][1]["labels"][0]["rle"]
+        mask["counts"] = mask["counts"][:-3] + mask["counts"][-2:]
+
+    edited(files[which], damage)
+    what = ("ground truth", "predictions")[which]
+    with pytest.raises(UserError, match=rf"^{what}: label 0 of frame 'scene-1.jpg': 'rle': "):
+        evaluate(task, *files)
+
+
+@pytest.mark.parametrize(
+    ("task", "other", "message"),
+    [
+        ("sem_seg", "pan_seg", r"which sem_seg does not know"),
+        ("ins_seg", "pan_seg", r"which ins_seg does not know"),
+        ("drivable", "sem_seg", r"which drivable does not know"),
+        ("ins_seg", "det", r"which ins_seg does not know|has no rle"),
+        ("tagging", "det", r"no frame has an attribute"),
+        ("pose", "tagging", r""),
+    ],
+)
+def test_predictions_of_another_task(
+    world: Any, edited: Any, task: str, other: str, message: str
+) -> None:
+    def files(name: str) -> tuple[Path, ...]:
+        semantic = name in ("sem_seg", "drivable")
+        return world.semantic(name) if semantic else getattr(world, name)()
+
+    truth, predicted = files(task)[0], files(other)[1]
+    if other == "pan_seg":
+        edited(
+            predicted,
+            lambda content: content["frames"][0]["labels"][0].update(category="guard rail"),
+        )
+    if not message:
+        scores = evaluate(task, truth, predicted)
+        assert "note: the predictions have no labels at all" in scores.table()
+        return
+    with pytest.raises(UserError, match=message):
+        evaluate(task, truth, predicted)
+
+
+def test_coverage_stands_under_the_table(world: Any, edited: Any) -> None:
+    truth, predicted = world.det()
+    assert evaluate("det", truth, predicted).table().endswith("\ndet: 4 images scored")
+    edited(predicted, lambda content: content.update(frames=content["frames"][:1]))
+    scores = evaluate("det", truth, predicted)
+    line = "det: 4 images scored, 1 of them predicted; 3 count as empty"
+    assert scores.table().endswith(f"\n{line}")
+    edited(predicted, lambda content: content["frames"][0].update(labels=[]))
+    assert (
+        evaluate("det", truth, predicted)
+        .table()
+        .endswith(f"\n{line}\nnote: the predictions have no labels at all")
+    )
+
+
+def test_true_labels_that_do_not_count_are_told(world: Any, edited: Any) -> None:
+    truth, predicted = world.ins_seg()[:2]
+    edited(truth, lambda content: content["frames"][0]["labels"][0].pop("rle") and None)
+    assert evaluate("ins_seg", truth, predicted).notes == (
+        "1 labels of the ground truth have no rle and do not count",
+    )
+
+
+def test_ground_truth_alone(world: Any, edited: Any) -> None:
+    truth = world.det()[0]
+    assert check_ground_truth("det", truth) == 4
+    assert check_ground_truth("tagging", truth) == 4
+    assert check_ground_truth("sem_seg", world.semantic("sem_seg")[2], "masks") == 4
+    with pytest.raises(UserError, match=r"no ground truth at .*nowhere"):
+        check_ground_truth("det", world.out / "nowhere")
+    edited(truth, lambda frames: frames[0]["labels"][0].update(category="dog"))
+    with pytest.raises(UserError, match=r"ground truth: 'scene-0.jpg' has a label of category"):
+        check_ground_truth("det", truth)
+
+
+def test_the_ground_truth_is_read_first(world: Any) -> None:
+    with pytest.raises(UserError, match="no ground truth at"):
+        evaluate("det", world.out / "none.json", world.out / "none.json", predicted_only=True)
 
 
 def test_one_id_for_two_categories(world: Any) -> None:
@@ -353,7 +459,7 @@ def test_polygons_are_no_masks(world: Any, edited: Any) -> None:
         del label["rle"]
         label["poly2d"] = [{"vertices": [[0, 0], [9, 0], [9, 9]], "types": "LLL", "closed": True}]
 
-    with pytest.raises(UserError, match=r"has polygons; masks must be RLE"):
+    with pytest.raises(UserError, match=r"has no rle; masks must be RLE"):
         evaluate("ins_seg", truth, edited(predicted, to_polygon))
 
 
@@ -402,7 +508,7 @@ def test_instance_bitmasks_need_their_scores(world: Any, edited: Any) -> None:
 
 def test_tags_must_be_whole_and_known(world: Any, edited: Any) -> None:
     truth, predicted = world.tagging()
-    with pytest.raises(UserError, match=r"weather of 'scene-0.jpg' is 'hail'; one of rainy"):
+    with pytest.raises(UserError, match=r"'scene-0.jpg' has weather 'hail'; one of rainy"):
         evaluate(
             "tagging",
             truth,
@@ -414,5 +520,5 @@ def test_tags_must_be_whole_and_known(world: Any, edited: Any) -> None:
     edited(
         predicted, lambda content: [frame.pop("attributes") for frame in content["frames"]] and None
     )
-    with pytest.raises(UserError, match=r"have none of the attributes weather and scene"):
+    with pytest.raises(UserError, match=r"no frame has an attribute weather or scene"):
         evaluate("tagging", truth, predicted, names=["scene-0.jpg"])

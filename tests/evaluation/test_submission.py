@@ -1,7 +1,10 @@
 import json
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels
 from bdd100k_models.frames.pose import pose_labels
 from bdd100k_models.frames.semantic import semantic_labels, semantic_mask
 from bdd100k_models.frames.tagging import tagging_frame
-from bdd100k_models.zoo import classes
+from bdd100k_models.zoo import classes, tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 720, 1280
@@ -109,7 +112,7 @@ def make_images(folder: Path, *names: str) -> Path:
 
 @pytest.mark.parametrize("task", submission.TASKS)
 def test_json_of_every_task_is_packed_under_its_name(tmp_path: Path, task: str) -> None:
-    source = write(tmp_path / submission.TASKS[task].filename, frames_of(task))
+    source = write(tmp_path / tasks.facts(task).output, frames_of(task))
     images = make_images(tmp_path / "images", "a", "b")
     for predictions in (source, tmp_path):
         checked = submission.check(task, predictions, "val", images)
@@ -201,9 +204,10 @@ def drop_node(frames: list[Frame]) -> None:
     [
         ("det", set_label(category="cat"), "has a label of category 'cat', which det does not"),
         ("det", set_label(box2d=None), "a label of 'a.jpg' has no box2d"),
-        ("det", set_label(score=None), "a label of 'a.jpg' has no score"),
-        ("det", set_label(score="x"), r"scalabel cannot load 'a.jpg': labels\.0\.score: value is"),
-        ("det", set_label(box2d={"x1": 1}), r"cannot load 'a.jpg': labels\.0\.box2d\.y1: field"),
+        ("det", set_label(score=None), "a label of 'a.jpg' has a box2d but no score"),
+        ("det", set_label(score="x"), "label 0 of frame 'a.jpg': 'score' is text, not a number"),
+        ("det", set_label(box2d={"x1": 1}), "label 0 of frame 'a.jpg': y1 of 'box2d' is null"),
+        ("det", set_label(box3d=5), r"scalabel cannot load 'a.jpg': labels\.0\.box3d: value is"),
         ("det", set_frame(name="val/a.jpg"), "'val/a.jpg' is not a base name"),
         ("det", set_frame(name="a.png"), "'a.png' is not the name of a BDD100K image"),
         ("det", set_frame(name="b.jpg"), "names 'b.jpg' more than once"),
@@ -218,7 +222,7 @@ def drop_node(frames: list[Frame]) -> None:
         (
             "drivable",
             set_label(rle={"counts": "6", "size": [720, 1280]}),
-            "a mask of 'a.jpg': the run lengths do not fill an image of 720x1280 pixels",
+            "label 0 of frame 'a.jpg': 'rle': the run lengths do not fill an image of 720x1280",
         ),
         ("drivable", set_label(category="road"), "category 'road', which drivable does not know"),
         ("pose", drop_node, "a pose of 'a.jpg' has 17 nodes, not 18"),
@@ -242,8 +246,11 @@ def test_tags_of_no_known_attribute(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not valid JSON"),
-        ('[{"name": "a.jpg", "labels": [{"id": "1", "score": NaN}]}]', "is not valid JSON"),
+        ("{", "is not JSON"),
+        (
+            '[{"name": "a.jpg", "labels": [{"id": "1", "score": NaN}]}]',
+            "label 0 of frame 'a.jpg': 'score' is nan, not a number",
+        ),
         ('{"images": []}', "not in Scalabel form"),
         ("[]", "has no frames"),
         ('[{"labels": []}]', "frame 0 has no 'name'"),
@@ -292,6 +299,61 @@ def test_mistakes_in_pngs(
     with pytest.raises(UserError, match=message) as caught:
         submission.check(task, folder)
     assert "b.png" in str(caught.value)
+
+
+def png_of_zeros(width: int, height: int) -> bytes:
+    """An 8-bit grey PNG of any size, without its pixels in memory."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    packer = zlib.compressobj(9)
+    row = bytes(width + 1)
+    pixels = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "message"),
+    [
+        (1281, 720, "has 1281x720 pixels, BDD100K images have 1280x720"),
+        (1280, 721, "has 1280x721 pixels"),
+        (1279, 720, "has 1279x720 pixels"),
+        (12_000, 12_000, "has 12000x12000 pixels"),
+        (20_000, 20_000, "has more pixels than any picture"),
+    ],
+)
+def test_the_size_is_read_before_the_pixels(
+    tmp_path: Path, width: int, height: int, message: str
+) -> None:
+    folder = write_masks("sem_seg", tmp_path)
+    (folder / "b.png").write_bytes(png_of_zeros(width, height))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=message):
+        submission.check("sem_seg", folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+
+
+def test_the_largest_picture_that_fits(tmp_path: Path) -> None:
+    folder = write_masks("sem_seg", tmp_path)
+    (folder / "b.png").write_bytes(png_of_zeros(1280, 720))
+    assert submission.check("sem_seg", folder).images == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [("1", "has 1 pixels; the evaluator takes a mask of 8 bits"), ("I;16", "has I;16 pixels")],
+)
+def test_other_depths(tmp_path: Path, mode: str, message: str) -> None:
+    folder = write_masks("sem_seg", tmp_path)
+    Image.new(mode, (WIDTH, HEIGHT)).save(folder / "b.png")
+    with pytest.raises(UserError, match=message):
+        submission.check("sem_seg", folder)
 
 
 def test_bitmasks_need_their_scores(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scalabel.eval.pan_seg import pq_per_image as pq_of_frames
 
-from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels
+from bdd100k_models.frames.panoptic import panoptic_bitmask, panoptic_labels, rgb_to_id
 from bdd100k_models.zoo.classes import PAN_SEG_STUFF, PAN_SEG_THINGS
 
 THINGS = ("person", "car")
@@ -155,3 +155,8 @@ def test_official_evaluator_reads_the_bitmask_of_an_empty_prediction(tmp_path: P
         Image.fromarray(bitmask).save(path)
     missed = pq_of_bitmasks(str(truth), str(blank))[PAN_SEG_STUFF.index("road") + 1]
     assert (missed.tp, missed.fp, missed.fn) == (0, 0, 1)
+
+
+def test_colours_to_ids():
+    colours = np.array([[[1, 0, 0], [2, 1, 0], [0, 0, 255]]], dtype=np.uint8)
+    assert rgb_to_id(colours).tolist() == [[1, 258, 255 * 65536]]

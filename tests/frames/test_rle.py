@@ -1,5 +1,7 @@
 import json
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from bdd100k_models.frames.rle import (
+    MAX_PIXELS,
     RLE,
+    check,
     decode,
     encode_classes,
     encode_crop,
@@ -212,3 +216,50 @@ def test_everything_is_plain_data() -> None:
 def test_other_shapes_are_refused(encode: Callable) -> None:
     with pytest.raises(ValueError, match=r"expected an array of shape \(H, W\), got \(2, 3, 4\)"):
         encode(np.zeros((2, 3, 4), dtype=np.uint8))
+
+
+WHOLE = encode_mask(np.eye(6, 9, dtype=bool))
+
+
+def test_check_gives_the_size() -> None:
+    assert check(WHOLE) == (6, 9)
+    assert check(encode_mask(np.zeros((720, 1280), dtype=bool))) == (720, 1280)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([1, 2], "is an object with counts and size"),
+        ({"counts": WHOLE["counts"]}, "the size is not a pair of whole numbers"),
+        ({**WHOLE, "size": [6, 9.0]}, "the size is not a pair"),
+        ({**WHOLE, "size": [6, True]}, "the size is not a pair"),
+        ({**WHOLE, "size": [6]}, "the size is not a pair"),
+        ({**WHOLE, "size": [0, 9]}, "a size of 0x9 pixels"),
+        ({**WHOLE, "size": [-6, -9]}, "a size of -6x-9 pixels"),
+        ({**WHOLE, "size": [1_000_000, 1_000_000]}, "a size of 1000000x1000000 pixels"),
+        ({**WHOLE, "size": [9, 9]}, "do not fill an image of 9x9 pixels"),
+        ({**WHOLE, "counts": None}, "not a compressed run-length string"),
+        ({**WHOLE, "counts": [6, 48]}, "not a compressed run-length string"),
+        ({**WHOLE, "counts": ""}, "has no run lengths"),
+        ({**WHOLE, "counts": "garbage!"}, "not a compressed run-length string"),
+        ({**WHOLE, "counts": "\ud800"}, "not a compressed run-length string"),
+        ({**WHOLE, "counts": "ü"}, "not a compressed run-length string"),
+        ({**WHOLE, "counts": WHOLE["counts"][:-1]}, "do not fill|not a compressed"),
+        ({**WHOLE, "counts": WHOLE["counts"] + "0"}, "do not fill"),
+        # 2**65 + 54 pixels, which are 54 in 64 bits.
+        ({**WHOLE, "counts": "fQPPPPPPPPPPP10"}, "beyond any image"),
+        ({**WHOLE, "counts": "o" * 4000 + "0"}, "beyond any image"),
+    ],
+)
+def test_masks_that_end_a_process_are_refused(mask: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(mask)
+
+
+def test_largest_mask() -> None:
+    side = math.isqrt(MAX_PIXELS)
+    assert side * side == MAX_PIXELS
+    whole = coco_mask.frPyObjects({"counts": [0, side * side], "size": [side, side]}, side, side)
+    assert check({"counts": whole["counts"].decode(), "size": [side, side]}) == (side, side)
+    with pytest.raises(ValueError, match="none of a picture"):
+        check({"counts": whole["counts"].decode(), "size": [side, side + 1]})

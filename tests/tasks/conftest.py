@@ -16,8 +16,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import nn
 
-from bdd100k_models.engine.inference import LoopOptions, Places, run
+from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.engine.run import Places, RunOptions, run
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import Task
 
@@ -32,17 +33,28 @@ def run_task(tmp_path: Path) -> RunTask:
     All of the real path but for the model: pipeline, batches, conversion, shards, merge, PNGs.
     """
 
-    def run_it(task: Task, cfg: Any, model: nn.Module, *, batch_size: int = 2) -> Path:
+    def run_it(
+        task: Task,
+        cfg: Any,
+        model: nn.Module,
+        *,
+        options: Any = None,
+        classes: tuple[str, ...] | None = None,
+        batch_size: int = 2,
+    ) -> Path:
         out = tmp_path / "out"
-        run(
-            task,
-            model,
-            task.records(cfg),
-            task.pipeline(cfg),
+        settled = task.settle(options or task.options(), cfg, split="val", images=False)
+        predictor = Predictor.of_network(
+            task, cfg, model, torch.device("cpu"), options=settled, classes=classes
+        )
+        outcome = run(
+            predictor,
+            task.records(cfg, settled),
             Ranks(),
             Places(out=out, shards=out / ".shards"),
-            LoopOptions(batch_size=batch_size, workers=0),
+            RunOptions(batch_size=batch_size, workers=0),
         )
+        assert outcome.failed == {}
         return out
 
     return run_it
@@ -69,9 +81,10 @@ def official_scores(tmp_path: Path) -> Evaluate:
 class Oracle(nn.Module):
     """Gives the map that it was told for a picture, called as MMSegmentation's models are."""
 
-    def __init__(self, maps: dict[str, np.ndarray]) -> None:
+    def __init__(self, maps: dict[str, np.ndarray], num_classes: int) -> None:
         super().__init__()
         self.maps = maps
+        self.num_classes = num_classes
         self.batches: list[int] = []
 
     def forward(
@@ -98,7 +111,7 @@ class SegmentationWorld:
         self.maps = maps or self._random_maps(len(task.classes))
         self.rles = root / "labels" / task.name / "rles" / f"{task.name}_val.json"
         self.masks = root / "labels" / task.name / "masks" / "val"
-        self.images = root / "images" / task.image_set / "val"
+        self.images = root / "images" / task.facts.image_set / "val"
         for folder in (self.rles.parent, self.masks, self.images):
             folder.mkdir(parents=True)
         frames = [self._write(name, truth) for name, truth in self.maps.items()]
@@ -136,7 +149,7 @@ class SegmentationWorld:
 
     def oracle(self, maps: dict[str, np.ndarray] | None = None) -> Oracle:
         """A stand-in for a model that gives ``maps``, or :meth:`predicted`."""
-        return Oracle(maps or self.predicted())
+        return Oracle(maps or self.predicted(), len(self.task.classes))
 
 
 MakeWorld = Callable[..., SegmentationWorld]

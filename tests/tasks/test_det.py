@@ -11,7 +11,7 @@ from torch import nn
 
 from bdd100k_models import load_config
 from bdd100k_models.tasks import get_task
-from bdd100k_models.tasks.base import ImageRecord
+from bdd100k_models.tasks.base import Converter, ImageRecord
 from bdd100k_models.tasks.det import flatten_boxes
 from bdd100k_models.zoo import classes
 
@@ -34,6 +34,11 @@ class Oracle(nn.Module):
     ) -> list[list[np.ndarray]]:
         assert not return_loss and rescale
         return [self.boxes[Path(meta["filename"]).name] for meta in img_metas[0]]
+
+
+def det_converter(names: tuple[str, ...] = classes.DET) -> Converter:
+    task = get_task("det")
+    return task.converter(load_config(CONFIG), task.options(), names)
 
 
 def true_boxes(labels: Path) -> dict[str, list[np.ndarray]]:
@@ -59,14 +64,15 @@ def test_truth_scores_perfectly(mini_root: Path, run_task: Any, official_scores:
     scores = official_scores("det", labels, out / "det.json")
     present = [value for value in scores["AP"][0].values() if value == value and value is not None]
     assert present and all(abs(value - 100) < 1e-9 for value in present)
-    assert task.evaluate(out, mini_root, "val", None, 1).summary["AP"] == 100.0
+    converter = task.converter(cfg, task.options(), task.classes)
+    assert task.evaluate(converter, out, mini_root, "val", None, 1).summary["AP"] == 100.0
 
 
 def test_exact_frame() -> None:
     result = [np.zeros((0, 5), np.float32) for _ in classes.DET]
     result[2] = np.array([[10, 20, 30, 50, 0.5]], np.float32)
     result[9] = np.array([[0, 0, 1, 1, 0.25]], np.float32)
-    prediction = get_task("det").convert(result, ImageRecord(0, "a/b.jpg", "/x/a/b.jpg"))
+    prediction = det_converter()(result, ImageRecord(0, "a/b.jpg", "/x/a/b.jpg"))
     assert prediction.entries["det"] == {
         "name": "a/b.jpg",
         "labels": [
@@ -86,8 +92,8 @@ def test_exact_frame() -> None:
 
 def test_an_image_without_boxes_has_its_frame() -> None:
     result = [np.zeros((0, 5), np.float32) for _ in classes.DET]
-    prediction = get_task("det").convert(result, ImageRecord(0, "x.jpg", "x.jpg"))
-    assert prediction.frame == {"name": "x.jpg", "labels": []}
+    prediction = det_converter()(result, ImageRecord(0, "x.jpg", "x.jpg"))
+    assert prediction.entries["det"] == {"name": "x.jpg", "labels": []}
 
 
 def test_flatten_boxes_keeps_the_order_of_classes() -> None:

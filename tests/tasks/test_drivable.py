@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,9 @@ from bdd100k_models.zoo import classes
 CONFIG = "pspnet_r50-d8_512x1024_40k_drivable_bdd100k"
 
 
-def drivable_task(masks: bool = False) -> Task:
+def drivable_task() -> Task:
     task = get_task("drivable")
     task.register()
-    task.configure(Namespace(masks=masks), load_config(CONFIG))
     return task
 
 
@@ -27,8 +25,9 @@ def test_truth_scores_perfectly_in_both_forms(
     segmentation_world: Any, run_task: Any, official_scores: Any
 ) -> None:
     world = segmentation_world("drivable")
+    task = drivable_task()
     cfg = load_config(CONFIG, data_root=world.root)
-    out = run_task(drivable_task(masks=True), cfg, world.oracle())
+    out = run_task(task, cfg, world.oracle(), options=task.options(masks=True))
 
     scores = official_scores("drivable", world.rles, out / "drivable.json")
     assert scores["IoU"] == [{"direct": 100.0, "alternative": 100.0}, {"AVERAGE": 100.0}]
@@ -44,7 +43,9 @@ def test_truth_scores_perfectly_in_both_forms(
 
 def test_exact_frame() -> None:
     segmentation = np.array([[2, 2, 1], [0, 0, 1]])
-    prediction = drivable_task().convert(segmentation, ImageRecord(0, "x.jpg", "/x.jpg"))
+    task = drivable_task()
+    convert = task.converter(load_config(CONFIG), task.options(), task.classes)
+    prediction = convert(segmentation, ImageRecord(0, "x.jpg", "/x.jpg"))
     assert prediction.entries == {
         "drivable": {
             "name": "x.jpg",

@@ -19,7 +19,7 @@ from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.instance import CroppedMask
 from bdd100k_models.tasks import get_task
-from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.base import Converter, ImageRecord, Task
 from bdd100k_models.tasks.ins_seg import Instances
 from bdd100k_models.zoo import classes
 
@@ -31,6 +31,11 @@ def ins_seg_task() -> Task:
     task = get_task("ins_seg")
     task.register()
     return task
+
+
+def ins_seg_converter(names: tuple[str, ...] = classes.INS_SEG) -> Converter:
+    task = get_task("ins_seg")
+    return task.converter(load_config(CONFIG), task.options(), names)
 
 
 @dataclass(frozen=True)
@@ -186,10 +191,12 @@ def test_own_evaluation_sees_mistakes(world: World, run_task: Any) -> None:
     shapes["a.jpg"] = [shape for shape in shapes["a.jpg"] if shape.label != 2]
     task = ins_seg_task()
     out = run_task(task, load_config(CONFIG, data_root=world.root), Oracle(shapes))
-    scores = task.evaluate(out, world.root, "val", None, 1)
+    converter = ins_seg_converter()
+    scores = task.evaluate(converter, out, world.root, "val", None, 1)
     assert set(task.headline) <= set(scores.summary)
     assert 90 < scores.summary["AP"] < 95
-    assert task.evaluate(out, world.root, "val", ["c.jpg"], 1).summary["AP"] == pytest.approx(100)
+    of_c = task.evaluate(converter, out, world.root, "val", ["c.jpg"], 1)
+    assert of_c.summary["AP"] == pytest.approx(100)
 
 
 def test_exact_entries() -> None:
@@ -200,7 +207,7 @@ def test_exact_entries() -> None:
     masks: list[list[CroppedMask]] = [[] for _ in range(8)]
     masks[2] = [CroppedMask(square, x=1, y=0), CroppedMask(square, x=2, y=1)]
     result = Instances(boxes, masks, height=3, width=5)
-    prediction = ins_seg_task().convert(result, ImageRecord(0, "night/x.jpg", "/x.jpg"))
+    prediction = ins_seg_converter()(result, ImageRecord(0, "night/x.jpg", "/x.jpg"))
     rle = coco_mask.encode(np.asfortranarray([[0, 1, 1, 0, 0], [0, 1, 0, 0, 0], [0] * 5], np.uint8))
     assert prediction.entries["det"]["labels"] == [
         {"category": "car", "score": 0.25, "box2d": {"x1": 1.0, "y1": 0.0, "x2": 2.0, "y2": 1.0}},

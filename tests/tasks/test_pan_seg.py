@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmdet.models.seg_heads.panoptic_fusion_heads import HeuristicFusionHead
 from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import nn
@@ -18,7 +19,7 @@ from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.panoptic import panoptic_bitmask
 from bdd100k_models.tasks import get_task
-from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.base import Converter, ImageRecord, Task
 from bdd100k_models.zoo import classes
 
 CONFIG = "panoptic_fpn_r50_fpn_1x_pan_seg_bdd100k"
@@ -28,13 +29,20 @@ THINGS, STUFF = classes.PAN_SEG_THINGS, classes.PAN_SEG_STUFF
 VOID = len(classes.PAN_SEG)
 
 
-def pan_seg_task(*argv: str) -> Task:
+def pan_seg_task() -> Task:
     task = get_task("pan_seg")
     task.register()
-    parser = ArgumentParser()
-    task.add_arguments(parser)
-    task.configure(parser.parse_args(argv), load_config(CONFIG))
     return task
+
+
+def pan_seg_options(*argv: str) -> Any:
+    parser = ArgumentParser()
+    pan_seg_task().add_arguments(parser)
+    return pan_seg_task().options_from(parser.parse_args(argv))
+
+
+def pan_seg_converter(*argv: str, names: tuple[str, ...] = classes.PAN_SEG) -> Converter:
+    return pan_seg_task().converter(load_config(CONFIG), pan_seg_options(*argv), names)
 
 
 class Oracle(nn.Module):
@@ -42,7 +50,7 @@ class Oracle(nn.Module):
 
     def __init__(self, maps: dict[str, np.ndarray]) -> None:
         super().__init__()
-        self.panoptic_fusion_head = nn.Identity()
+        self.panoptic_fusion_head = HeuristicFusionHead(len(THINGS), len(STUFF))
         self.maps = maps
         self.batches: list[int] = []
 
@@ -147,7 +155,7 @@ def test_truth_scores_perfectly_in_both_forms(
     world: World, run_task: Any, official_scores: Any
 ) -> None:
     cfg = load_config(CONFIG, data_root=world.root)
-    out = run_task(pan_seg_task("--masks"), cfg, Oracle(world.maps))
+    out = run_task(pan_seg_task(), cfg, Oracle(world.maps), options=pan_seg_options("--masks"))
     forms = ((world.rles, out / "pan_seg.json"), (world.bitmasks, out / "bitmasks"))
     for truth, result in forms:
         scores = official_scores("pan_seg", truth, result)
@@ -163,7 +171,7 @@ def test_own_evaluation_sees_mistakes(world: World, run_task: Any) -> None:
     maps = dict(world.maps)
     maps["a.jpg"] = np.where(maps["a.jpg"] == 39, VOID, maps["a.jpg"])
     out = run_task(task, load_config(CONFIG, data_root=world.root), Oracle(maps))
-    scores = task.evaluate(out, world.root, "val", None, 1)
+    scores = task.evaluate(pan_seg_converter(), out, world.root, "val", None, 1)
     assert set(task.headline) <= set(scores.summary)
     # Of one of 40 classes, one of three segments is not found: 2 / (2 + 0.5).
     assert scores.summary["PQ"] == pytest.approx(100 - (100 - 80) / 40)
@@ -173,19 +181,21 @@ def test_exact_frame() -> None:
     panoptic = np.full((4, 6), VOID, dtype=np.int32)
     panoptic[:2] = 39
     panoptic[1:3, 2:4] = 1004
-    prediction = pan_seg_task("--masks").convert(panoptic, ImageRecord(0, "x.jpg", "/x.jpg"))
-    assert [(label["id"], label["category"]) for label in prediction.frame["labels"]] == [
+    prediction = pan_seg_converter("--masks")(panoptic, ImageRecord(0, "x.jpg", "/x.jpg"))
+    assert [
+        (label["id"], label["category"]) for label in prediction.entries["pan_seg"]["labels"]
+    ] == [
         ("39", "sky"),
         ("1004", "car"),
     ]
-    for label in prediction.frame["labels"]:
+    for label in prediction.entries["pan_seg"]["labels"]:
         assert np.array_equal(coco_mask.decode(label["rle"]), panoptic == int(label["id"]))
     ((place, bitmask),) = prediction.pictures.items()
     assert place == "bitmasks/x.png"
     assert bitmask[0, 0].tolist() == [30, 0, 0, 30]
     assert bitmask[2, 2].tolist() == [35, 0, 0, 31]
     assert bitmask[3, 0].tolist() == [0, 0, 0, 0]
-    assert pan_seg_task().convert(panoptic, ImageRecord(0, "x.jpg", "/x.jpg")).pictures == {}
+    assert pan_seg_converter()(panoptic, ImageRecord(0, "x.jpg", "/x.jpg")).pictures == {}
 
 
 def test_pictures_of_different_sizes_share_a_batch(tmp_path: Path, run_task: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmcv.parallel import DataContainer
 from PIL import Image
 from torch import nn
 
 from bdd100k_models import load_config
+from bdd100k_models.engine.loading import to_device
 from bdd100k_models.engine.model import build_network
+from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.errors import UserError
-from bdd100k_models.tasks import det, pose, task_of
-from bdd100k_models.tasks.base import Helper, ImageRecord, Task
+from bdd100k_models.tasks import task_of
+from bdd100k_models.tasks.base import Converter, ImageRecord, Task
+from bdd100k_models.tasks.pose import (
+    DEFAULT_DETECTOR,
+    CropPipeline,
+    PoseForward,
+    Poses,
+    PoseTask,
+    Unsearched,
+)
 from bdd100k_models.tasks.pose_boxes import PersonBox
 from bdd100k_models.zoo import classes
 
@@ -139,10 +148,17 @@ def write_boxes(path: Path, keypoints: dict[str, np.ndarray], score: float = 0.5
     return path
 
 
-def arguments(task: Task, *argv: str) -> Namespace:
+def options_of(task: Task, *argv: str) -> Any:
     parser = ArgumentParser()
     task.add_arguments(parser)
-    return parser.parse_args(argv)
+    return task.options_from(parser.parse_args(argv))
+
+
+def pose_converter(
+    task: Task, cfg: Any, *argv: str, names: tuple[str, ...] | None = None
+) -> Converter:
+    options = task.settle(options_of(task, *argv), cfg, split="val", images=False)
+    return task.converter(cfg, options, names or task.class_names(cfg))
 
 
 def read_labels(out: Path) -> dict[str, list[dict[str, Any]]]:
@@ -159,10 +175,9 @@ def test_true_keypoints_score_perfectly(
     truth = write_world(root, keypoints)
     cfg = load_config(CONFIG, data_root=root)
     task = task_of(cfg)
-    if boxes == "det.json":
-        path = write_boxes(tmp_path / "det.json", keypoints)
-        task.configure(arguments(task, "--boxes", str(path)), cfg)
-    out = run_task(task, cfg, Oracle(keypoints), batch_size=2)
+    path = write_boxes(tmp_path / "det.json", keypoints)
+    options = options_of(task, *(["--boxes", str(path)] if boxes == "det.json" else []))
+    out = run_task(task, cfg, Oracle(keypoints), options=options, batch_size=2)
     labels = read_labels(out)
     assert list(labels) == list(PEOPLE)
     assert {name: len(found) for name, found in labels.items()} == PEOPLE
@@ -190,33 +205,41 @@ def test_evaluation_on_annotated_boxes_says_what_it_cannot_be_compared_with(
     cfg = load_config(CONFIG, data_root=root)
     task = task_of(cfg)
     out = run_task(task, cfg, Oracle(keypoints))
-    task.evaluate(out, root, "val", None, 1)
+    task.evaluate(pose_converter(task, cfg), out, root, "val", None, 1)
     printed = capsys.readouterr().out
     assert "boxes: annotated ones" in printed
     assert "the AP is not comparable with the published one" in printed
-    task.configure(arguments(task, "--boxes", str(write_boxes(tmp_path / "d", keypoints))), cfg)
-    task.evaluate(out, root, "val", None, 1)
+    boxes = str(write_boxes(tmp_path / "d", keypoints))
+    task.evaluate(pose_converter(task, cfg, "--boxes", boxes), out, root, "val", None, 1)
     assert "not comparable" not in capsys.readouterr().out
 
 
-def make_task(tmp_path: Path) -> tuple[pose.PoseTask, Any]:
+def make_task(tmp_path: Path) -> tuple[PoseTask, Any]:
     keypoints = true_keypoints()
     write_world(tmp_path, keypoints)
     cfg = load_config(CONFIG, data_root=tmp_path)
     task = task_of(cfg)
-    assert isinstance(task, pose.PoseTask)
+    assert isinstance(task, PoseTask)
+    task.register()
     return task, cfg
+
+
+def annotated(task: Task, cfg: Any) -> tuple[CropPipeline, list[ImageRecord]]:
+    """The pipeline, and the records with the annotated boxes."""
+    options = task.settle(task.options(), cfg, split="val", images=False)
+    pipeline = task.pipeline(cfg, options, None)
+    assert isinstance(pipeline, CropPipeline)
+    return pipeline, task.records(cfg, options)
 
 
 def test_crops_are_those_of_mmpose(tmp_path: Path) -> None:
     task, cfg = make_task(tmp_path)
-    task.register()
     reference = task.build_dataset(cfg.data.test, {"test_mode": True})
-    crop = task.pipeline(cfg)
-    samples = [crop(record) for record in task.records(cfg)]
-    assert [len(sample["img"]) for sample in samples] == list(PEOPLE.values())
-    images = torch.cat([sample["img"] for sample in samples])
-    metas = [meta for sample in samples for meta in sample["people"].data[0]]
+    crop, records = annotated(task, cfg)
+    samples = [crop(record) for record in records]
+    assert [len(sample.images) for sample in samples] == list(PEOPLE.values())
+    images = torch.cat([sample.images for sample in samples])
+    metas = [meta for sample in samples for meta in sample.metas]
     assert len(reference) == len(images) == 5
     for index, sample in enumerate(reference):
         assert torch.equal(images[index], sample["img"])
@@ -228,14 +251,12 @@ def test_people_in_batches_get_the_same_poses_as_alone(tmp_path: Path) -> None:
     torch.manual_seed(0)
     task, cfg = make_task(tmp_path)
     model = build_network(task, cfg).eval()
-    task.adapt(model)
-    crop = task.pipeline(cfg)
-    assert isinstance(crop, pose.CropPipeline)
-    records = task.records(cfg)
-    crops = [crop.crops(record.path, record.extra) for record in records]
+    crop, records = annotated(task, cfg)
+    crops = [crop(record) for record in records]
     with torch.inference_mode():
-        together = pose.estimate(model, crops, people_per_batch=2)
-        alone = [pose.estimate(model, [each], people_per_batch=32)[0] for each in crops]
+        together = PoseForward(model, people_per_batch=2)(crops)
+        estimate = PoseForward(model, people_per_batch=32)
+        alone = [estimate([each])[0] for each in crops]
     for first, second in zip(together, alone, strict=True):
         assert first.boxes == second.boxes
         assert np.allclose(first.areas, second.areas)
@@ -247,91 +268,88 @@ def test_people_in_batches_get_the_same_poses_as_alone(tmp_path: Path) -> None:
 def test_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
     task, cfg = make_task(tmp_path)
     model = build_network(task, cfg).eval()
-    task.adapt(model)
-    crop = task.pipeline(cfg)
-    assert isinstance(crop, pose.CropPipeline)
-    record = task.records(cfg)[0]
-    crops = [crop.crops(record.path, record.extra)]
+    crop, records = annotated(task, cfg)
+    crops = [crop(records[0])]
     with torch.inference_mode(), torch.autocast("cpu", dtype=dtype):
-        (found,) = pose.estimate(model, crops, people_per_batch=32)
+        (found,) = PoseForward(model, people_per_batch=32)(crops)
     assert found.keypoints.dtype == np.float32
     assert found.keypoints.shape == (2, JOINTS, 3)
 
 
 def test_repeated_poses_are_dropped_and_the_best_comes_first(tmp_path: Path) -> None:
     task, cfg = make_task(tmp_path)
-    task.pipeline(cfg)
     one = true_keypoints()["c.jpg"][0]
     other = one.copy()
     other[:, 0] += 400
     boxes = tuple(PersonBox(*box_of(points), score=s) for points, s in [(one, 0.4), (one, 0.6)])
     boxes += (PersonBox(*box_of(other), score=0.9),)
-    poses = pose.Poses(np.stack([one, one, other]), np.full(3, 40_000, np.float32), boxes)
-    prediction = task.convert(poses, ImageRecord(0, "x.jpg", "x.jpg"))
-    assert prediction.frame["name"] == "x.jpg"
-    assert [label["score"] for label in prediction.frame["labels"]] == [0.9, 0.6]
-    assert prediction.entries == {"pose": prediction.frame}
+    poses = Poses(np.stack([one, one, other]), np.full(3, 40_000, np.float32), boxes)
+    prediction = pose_converter(task, cfg)(poses, ImageRecord(0, "x.jpg", "x.jpg"))
+    assert list(prediction.entries) == ["pose"]
+    frame = prediction.entries["pose"]
+    assert frame["name"] == "x.jpg"
+    assert [label["score"] for label in frame["labels"]] == [0.9, 0.6]
 
 
 class FixedDetector(nn.Module):
     """A detector that finds two pedestrians, one of them unlikely, and a car in every image."""
 
-    def forward(self, img: Any, return_loss: bool, rescale: bool) -> list[list[np.ndarray]]:
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def forward(
+        self, img: Any, img_metas: Any, return_loss: bool, rescale: bool
+    ) -> list[list[np.ndarray]]:
         assert rescale and not return_loss
+        self.batches.append(len(img[0]))
         none = np.zeros((0, 5), np.float32)
         people = np.array([[50, 200, 209, 359, 0.75], [1, 1, 9, 9, 0.01]], np.float32)
         car = np.array([[5, 5, 60, 60, 0.9]], np.float32)
-        return [[people, none, car] + [none] * 7 for _ in range(len(img))]
+        return [[people, none, car] + [none] * 7 for _ in range(len(img[0]))]
 
 
-class FixedDetTask(det.DetTask):
-    """Detection with a pipeline that only reads."""
-
-    def pipeline(self, cfg: Any) -> Callable[[ImageRecord], Any]:
-        return lambda record: {"img": torch.zeros(3, 8, 8)}
+def fixed_detector(config: str = DEFAULT_DETECTOR) -> Predictor:
+    cfg = load_config(config)
+    return Predictor.of_network(task_of(cfg), cfg, FixedDetector(), torch.device("cpu"))
 
 
 def test_a_detector_finds_people_in_pictures_without_annotations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keypoints = true_keypoints()
     write_world(tmp_path, keypoints)
     (tmp_path / "jsons" / "pose_val_cocofmt.json").unlink()
-    weights = tmp_path / "detector.pth"
-    weights.write_bytes(b"weights")
-    asked = []
-
-    def find(config: str, checkpoint: str | None) -> Helper:
-        asked.append((config, checkpoint))
-        return Helper(FixedDetTask(), load_config(config), weights)
-
-    monkeypatch.setattr(pose, "find_detector", find)
     cfg = load_config(CONFIG, data_root=tmp_path)
     task = task_of(cfg)
-    task.configure(arguments(task, "--box-score-thr", "0.1"), cfg)
-    pictures = str(tmp_path / "images")
-    records = task.records(cfg, images=pictures)
-    assert asked == [(pose.DEFAULT_DETECTOR, None)]
+    given = options_of(task, "--box-score-thr", "0.1")
+    options = task.settle(given, cfg, split="val", images=True)
+    assert options == task.settle(given, cfg, split="val", images=False)
+    records = task.records(cfg, options, images=str(tmp_path / "images"))
+    assert task.detector(options) == (DEFAULT_DETECTOR, None)
     assert [record.extra for record in records] == [None, None, None]
-    assert task.run_options()["boxes"] == pose.DEFAULT_DETECTOR
-    model = build_network(task, cfg).eval()
-    task.adapt(model)
-    helper = task.helper()
-    assert helper is not None and helper.checkpoint == weights
-    task.take_helper(FixedDetector())
-    sample = task.pipeline(cfg)(records[0])
-    batch = {
-        "detector": {"img": torch.stack([sample["detector"]["img"]] * 2)},
-        "records": [records[0], records[1]],
-    }
+    detector = fixed_detector()
+    predictor = Predictor.of_network(
+        task,
+        cfg,
+        build_network(task, cfg),
+        torch.device("cpu"),
+        options=options,
+        detector=detector,
+    )
+    assert predictor.converter.identity()["boxes"] == DEFAULT_DETECTOR
+    samples = [predictor.pipeline(record) for record in records[:2]]
+    batch = to_device(predictor.pipeline.collate(samples), torch.device("cpu"))
     with torch.inference_mode():
-        results = task.predict(model, batch)
+        results = predictor.forward(batch)
     box = PersonBox(50, 200, 159, 159, 0.75)
     assert [poses.boxes for poses in results] == [(box,), (box,)]
     assert results[0].keypoints.shape == (1, JOINTS, 3)
-    assert isinstance(sample["records"], DataContainer)
-    task.finish(records, tmp_path)
-    assert f"boxes: {pose.DEFAULT_DETECTOR}" in capsys.readouterr().out
+    assert isinstance(detector.network, FixedDetector)
+    assert detector.network.batches == [2]
+    assert isinstance(samples[0], Unsearched)
+    predictor.converter.finish(records, tmp_path)
+    assert f"boxes: found by {DEFAULT_DETECTOR}" in capsys.readouterr().out
 
 
 def test_the_training_data_set_validates_on_a_det_json(tmp_path: Path) -> None:
@@ -375,27 +393,38 @@ def test_the_training_data_set_without_a_det_json_uses_annotated_boxes(tmp_path:
     ],
 )
 def test_options_that_do_not_fit(tmp_path: Path, argv: list[str], message: str) -> None:
-    task, cfg = make_task(tmp_path)
+    task, _ = make_task(tmp_path)
     with pytest.raises(UserError, match=message):
-        task.configure(arguments(task, *argv), cfg)
+        options_of(task, *argv)
 
 
 def test_boxes_of_other_images(tmp_path: Path) -> None:
     task, cfg = make_task(tmp_path)
     path = write_boxes(tmp_path / "det.json", {"z.jpg": true_keypoints()["b.jpg"]})
-    task.configure(arguments(task, "--boxes", str(path)), cfg)
+    options = task.settle(options_of(task, "--boxes", str(path)), cfg, split="val", images=False)
     with pytest.raises(UserError, match=r"has none of the 3 images, first 'b\.jpg'; run det"):
-        task.records(cfg)
+        task.records(cfg, options)
 
 
-def test_a_detector_of_another_task() -> None:
+def test_a_detector_of_another_task(tmp_path: Path) -> None:
+    weights = tmp_path / "pose.pth"
+    weights.write_bytes(b"weights")
     with pytest.raises(UserError, match="is a model for pose, not for det"):
-        pose.find_detector(CONFIG, None)
+        Predictor(CONFIG, weights, device="cpu", detector=CONFIG)
 
 
 def test_a_detector_without_weights(tmp_path: Path) -> None:
+    weights = tmp_path / "pose.pth"
+    weights.write_bytes(b"weights")
+    missing = str(tmp_path / "missing.pth")
     with pytest.raises(UserError, match="that finds the people has no weights: no checkpoint at"):
-        pose.find_detector(pose.DEFAULT_DETECTOR, str(tmp_path / "missing.pth"))
+        Predictor(
+            CONFIG,
+            weights,
+            device="cpu",
+            detector=DEFAULT_DETECTOR,
+            detector_checkpoint=missing,
+        )
 
 
 @pytest.mark.parametrize(
@@ -409,4 +438,6 @@ def test_a_config_that_does_not_fit(tmp_path: Path, change: dict[str, Any], mess
     task, _ = make_task(tmp_path)
     cfg = load_config(CONFIG, data_root=tmp_path, options=change)
     with pytest.raises(UserError, match=message):
-        task.bind(cfg)
+        task.pipeline(cfg, task.options(), None)
+    with pytest.raises(UserError, match=message):
+        task.converter(cfg, task.options(), task.classes)

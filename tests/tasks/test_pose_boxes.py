@@ -55,12 +55,17 @@ def test_boxes_of_a_det_json(tmp_path: Path, bare: bool) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"images": []}, "holds no Scalabel frames"),
-        ([{"labels": []}], "holds no Scalabel frames"),
-        ([{"name": "a", "labels": [label(x1="left")]}], "frame 'a': box2d must have the numbers"),
+        ({"images": []}, "boxes of people .*det.json is not in Scalabel form"),
+        ([{"labels": []}], "frame 0 has no 'name'"),
+        ([], "has no frames"),
+        ([{"name": "a", "labels": [1]}], "'labels' of frame 'a' is not a list of labels"),
+        (
+            [{"name": "a", "labels": [label(), label(x1="left")]}],
+            "det.json: label 1 of frame 'a': x1 of 'box2d' is text, not a number",
+        ),
         (
             [{"name": "a", "labels": [{"category": "pedestrian", "box2d": {"x1": 1}}]}],
-            "frame 'a': box2d must have the numbers",
+            "label 0 of frame 'a': y1 of 'box2d' is null, not a number",
         ),
     ],
 )
@@ -86,7 +91,16 @@ def test_annotated_boxes(tmp_path: Path) -> None:
     assert found == {"a.jpg": (PersonBox(1, 2, 3, 4, 1.0),), "b.jpg": ()}
 
 
-@pytest.mark.parametrize("content", [[], {"images": []}, {"images": [{}], "annotations": []}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"images": []},
+        {"images": None, "annotations": []},
+        {"images": [{}], "annotations": []},
+        {"images": [], "annotations": [[1]]},
+    ],
+)
 def test_annotations_of_another_form(tmp_path: Path, content: Any) -> None:
     with pytest.raises(UserError, match=r"is not COCO JSON of poses .*tools/prepare_data\.py"):
         annotated_boxes(write(tmp_path / "pose.json", content))

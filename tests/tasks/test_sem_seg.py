@@ -14,20 +14,27 @@ from pycocotools import mask as coco_mask
 from bdd100k_models import load_config
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import get_task
-from bdd100k_models.tasks.base import ImageRecord, Task
+from bdd100k_models.tasks.base import Converter, ImageRecord, Task
 from bdd100k_models.zoo import classes
 
 CONFIG = "fcn_r50-d8_512x1024_40k_sem_seg_bdd100k"
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
 
 
-def sem_seg_task(*argv: str) -> Task:
+def sem_seg_task() -> Task:
     task = get_task("sem_seg")
     task.register()
-    parser = ArgumentParser()
-    task.add_arguments(parser)
-    task.configure(parser.parse_args(argv), load_config(CONFIG))
     return task
+
+
+def sem_seg_options(*argv: str) -> Any:
+    parser = ArgumentParser()
+    sem_seg_task().add_arguments(parser)
+    return sem_seg_task().options_from(parser.parse_args(argv))
+
+
+def sem_seg_converter(*argv: str, names: tuple[str, ...] = classes.SEM_SEG) -> Converter:
+    return sem_seg_task().converter(load_config(CONFIG), sem_seg_options(*argv), names)
 
 
 def test_truth_scores_perfectly_in_both_forms(
@@ -35,7 +42,7 @@ def test_truth_scores_perfectly_in_both_forms(
 ) -> None:
     world = segmentation_world("sem_seg")
     cfg = load_config(CONFIG, data_root=world.root)
-    out = run_task(sem_seg_task("--masks"), cfg, world.oracle())
+    out = run_task(sem_seg_task(), cfg, world.oracle(), options=sem_seg_options("--masks"))
 
     forms = ((world.rles, out / "sem_seg.json"), (world.masks, out / "masks"))
     for truth, result in forms:
@@ -56,11 +63,11 @@ def test_own_evaluation_sees_mistakes(segmentation_world: Any, run_task: Any) ->
     task = sem_seg_task()
     out = run_task(task, load_config(CONFIG, data_root=world.root), world.oracle(predicted))
 
-    untouched = task.evaluate(out, world.root, "val", ["b.jpg"], 1)
+    untouched = task.evaluate(sem_seg_converter(), out, world.root, "val", ["b.jpg"], 1)
     assert untouched.images == 1
     assert untouched.summary["mIoU"] == 100.0
 
-    scores = task.evaluate(out, world.root, "val", None, 1)
+    scores = task.evaluate(sem_seg_converter(), out, world.root, "val", None, 1)
     right = sum(int((predicted[name] == world.maps[name]).sum()) for name in NAMES)
     labelled = sum(int((world.maps[name] != 255).sum()) for name in NAMES)
     assert scores.summary["pAcc"] == pytest.approx(100 * right / labelled)
@@ -70,17 +77,17 @@ def test_own_evaluation_sees_mistakes(segmentation_world: Any, run_task: Any) ->
 def test_exact_frame() -> None:
     segmentation = np.zeros((4, 6), np.int64)
     segmentation[1:3, 2:4] = 13
-    prediction = sem_seg_task().convert(segmentation, ImageRecord(0, "x.jpg", "/x.jpg"))
-    assert prediction.frame == {
+    prediction = sem_seg_converter()(segmentation, ImageRecord(0, "x.jpg", "/x.jpg"))
+    assert prediction.entries["sem_seg"] == {
         "name": "x.jpg",
         "labels": [
             {"category": "road", "rle": {"counts": "092I07", "size": [4, 6]}},
             {"category": "car", "rle": {"counts": "92207", "size": [4, 6]}},
         ],
     }
-    for label, value in zip(prediction.frame["labels"], (0, 13), strict=True):
+    for label, value in zip(prediction.entries["sem_seg"]["labels"], (0, 13), strict=True):
         assert np.array_equal(coco_mask.decode(label["rle"]), segmentation == value)
-    assert prediction.entries == {"sem_seg": prediction.frame}
+    assert list(prediction.entries) == ["sem_seg"]
     assert prediction.pictures == {}
 
 
@@ -89,7 +96,7 @@ def test_exact_frame() -> None:
 )
 def test_masks_are_named_as_the_pictures(name: str, place: str) -> None:
     segmentation = np.full((3, 5), 18)
-    prediction = sem_seg_task("--masks").convert(segmentation, ImageRecord(0, name, name))
+    prediction = sem_seg_converter("--masks")(segmentation, ImageRecord(0, name, name))
     assert list(prediction.pictures) == [place]
     assert prediction.pictures[place].dtype == np.uint8
     assert np.array_equal(prediction.pictures[place], segmentation)
@@ -132,4 +139,4 @@ def test_training_samples(segmentation_world: Any) -> None:
 
 
 def test_a_run_with_masks_does_not_resume_one_without() -> None:
-    assert sem_seg_task().run_options() != sem_seg_task("--masks").run_options()
+    assert sem_seg_converter().identity() != sem_seg_converter("--masks").identity()

@@ -15,11 +15,12 @@ from PIL import Image
 from torch import nn
 
 from bdd100k_models import load_config
+from bdd100k_models.engine.model import name_classes
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_json
 from bdd100k_models.tasks import get_task, task_of
 from bdd100k_models.tasks.base import ImageRecord
-from bdd100k_models.tasks.tagging import TaggingTask, label_file, read_tags
+from bdd100k_models.tasks.tagging import TaggingConverter, TaggingTask
 from bdd100k_models.zoo import classes
 
 WEATHER = "resnet18_5x_224x224_weather_tag_bdd100k"
@@ -75,8 +76,15 @@ def tagging_task(config: str, root: Path | None = None) -> tuple[TaggingTask, An
     task = get_task("tagging")
     assert isinstance(task, TaggingTask)
     task.register()
-    task.bind(cfg)
     return task, cfg
+
+
+def tagging_converter(
+    task: TaggingTask, cfg: Any, names: tuple[str, ...] | None = None
+) -> TaggingConverter:
+    converter = task.converter(cfg, task.options(), names or task.class_names(cfg))
+    assert isinstance(converter, TaggingConverter)
+    return converter
 
 
 def read(path: Path) -> Any:
@@ -88,11 +96,12 @@ def test_truth_scores_perfectly(
     root: Path, tmp_path: Path, run_task: Any, config: str, attribute: str
 ) -> None:
     task, cfg = tagging_task(config, root)
-    assert task.attribute == attribute
-    out = run_task(task, cfg, Oracle(scores_for(attribute, task.classes)))
+    converter = tagging_converter(task, cfg)
+    assert converter.attribute == attribute
+    out = run_task(task, cfg, Oracle(scores_for(attribute, converter.classes)))
 
     settings = tmp_path / "config.json"
-    values = [{"name": value} for value in task.classes]
+    values = [{"name": value} for value in converter.classes]
     settings.write_text(json.dumps({"categories": [{"name": attribute, "subcategories": values}]}))
     truth = root / "labels" / "det_20" / "det_val.json"
     command = [sys.executable, "-m", "scalabel.eval.tagging", "--gt", str(truth)]
@@ -103,7 +112,7 @@ def test_truth_scores_perfectly(
     for metric in ("precision", "recall", "f1_score", "accuracy"):
         assert official[metric][-1] == {"AVERAGE": 100.0}
 
-    assert task.evaluate(out, root, "val", None, 1).summary["accuracy"] == 100.0
+    assert task.evaluate(converter, out, root, "val", None, 1).summary["accuracy"] == 100.0
     assert read(out / "results.json") == {
         "images": 7,
         "accuracy_top-1": 100.0,
@@ -116,7 +125,7 @@ def test_truth_scores_perfectly(
 
 def test_exact_files(root: Path, run_task: Any) -> None:
     task, cfg = tagging_task(WEATHER, root)
-    scores = scores_for("weather", task.classes, right=0.25)
+    scores = scores_for("weather", classes.WEATHER, right=0.25)
     out = run_task(task, cfg, Oracle(scores))
     assert read(out / "tagging.json") == {
         "frames": [
@@ -154,10 +163,7 @@ def test_scores_are_those_of_mmcls(root: Path, run_task: Any) -> None:
 def test_the_checkpoint_tells_the_order_of_the_classes(root: Path, run_task: Any) -> None:
     task, cfg = tagging_task(WEATHER, root)
     order = tuple(sorted(classes.WEATHER))
-    model = Oracle(scores_for("weather", order))
-    model.CLASSES = order  # type: ignore[assignment]
-    task.adapt(model)
-    out = run_task(task, cfg, model)
+    out = run_task(task, cfg, Oracle(scores_for("weather", order)), classes=order)
     found = {f["name"]: f["attributes"]["weather"] for f in read(out / "tagging.json")["frames"]}
     assert found == {name: tags["weather"] for name, tags in TAGS.items()}
     assert read(out / "preds.json")["pred_label"][0] == order.index("rainy")
@@ -165,11 +171,12 @@ def test_the_checkpoint_tells_the_order_of_the_classes(root: Path, run_task: Any
 
 
 def test_the_checkpoint_must_know_the_tags_of_the_config() -> None:
-    task, _ = tagging_task(WEATHER)
-    model = nn.Module()
-    model.CLASSES = classes.SCENE  # type: ignore[assignment]
-    with pytest.raises(UserError, match=r"predicts tunnel, .* the config weather \(rainy, "):
-        task.adapt(model)
+    task, cfg = tagging_task(WEATHER)
+    meta = {"CLASSES": classes.SCENE}
+    with pytest.raises(
+        UserError, match=r"predicts scene \(tunnel, .* the config weather \(rainy, "
+    ):
+        name_classes(task, cfg, nn.Module(), meta, print)
 
 
 def test_without_known_tags_there_are_no_scores(
@@ -177,7 +184,7 @@ def test_without_known_tags_there_are_no_scores(
 ) -> None:
     (root / "labels" / "det_20" / "det_val.json").unlink()
     task, cfg = tagging_task(WEATHER, root)
-    out = run_task(task, cfg, Oracle(scores_for("weather", task.classes)))
+    out = run_task(task, cfg, Oracle(scores_for("weather", classes.WEATHER)))
     assert read(out / "results.json") == {"images": 0}
     # The order is that of the folder now.
     assert [f["name"] for f in read(out / "tagging.json")["frames"]] == sorted(NAMES)
@@ -190,21 +197,20 @@ def test_own_pictures_with_names_of_the_dataset_are_not_scored(root: Path, tmp_p
     (root / "images" / "100k" / "val").rename(mine)
     records = task.records(cfg, images=str(mine))
     assert [record.name for record in records] == sorted(NAMES)
-    rows = scores_for("weather", task.classes)
+    rows = scores_for("weather", classes.WEATHER)
+    converter = tagging_converter(task, cfg)
     write_json(
         tmp_path / "preds.json",
-        [task.convert(rows[record.name], record).entries["preds"] for record in records],
+        [converter(rows[record.name], record).entries["preds"] for record in records],
     )
-    task.finish(records, tmp_path)
+    converter.finish(records, tmp_path)
     assert read(tmp_path / "results.json") == {"images": 0}
 
 
 def test_labels_of_2018(root: Path) -> None:
     new = root / "labels" / "det_20" / "det_val.json"
     old = root / "labels" / "bdd100k_labels_images_val.json"
-    assert label_file(new) == new
     new.rename(old)
-    assert label_file(new) == old
     task, cfg = tagging_task(SCENE, root)
     assert [record.name for record in task.records(cfg)] == NAMES
     dataset = task.build_dataset(cfg.data.val)
@@ -230,34 +236,20 @@ def test_training_samples(root: Path) -> None:
 
 
 def test_task_of_a_config() -> None:
-    task = task_of(load_config(SCENE))
+    cfg = load_config(SCENE)
+    task = task_of(cfg)
     assert isinstance(task, TaggingTask)
-    assert (task.attribute, task.classes) == ("scene", classes.SCENE)
+    converter = tagging_converter(task, cfg)
+    assert (converter.attribute, converter.classes) == ("scene", classes.SCENE)
 
 
 def test_config_of_another_task() -> None:
     with pytest.raises(UserError, match="'BDD100KDetDataset'; tagging takes BDD100KWeather"):
-        get_task("tagging").bind(load_config("faster_rcnn_r50_fpn_1x_det_bdd100k"))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read"),
-        ("{", "is not JSON"),
-        ('{"images": []}', "is not Scalabel JSON"),
-        ('[{"attributes": {}}]', "is not Scalabel JSON"),
-    ],
-)
-def test_bad_label_files(tmp_path: Path, content: str | None, message: str) -> None:
-    path = tmp_path / "labels.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(UserError, match=message):
-        read_tags(path, "weather")
+        get_task("tagging").class_names(load_config("faster_rcnn_r50_fpn_1x_det_bdd100k"))
 
 
 def test_scores_that_are_not_numbers() -> None:
-    task, _ = tagging_task(WEATHER)
+    task, cfg = tagging_task(WEATHER)
+    convert = tagging_converter(task, cfg)
     with pytest.raises(ValueError, match="finite"):
-        task.convert(np.full(7, np.nan), ImageRecord(0, "x.jpg", "/x.jpg"))
+        convert(np.full(7, np.nan), ImageRecord(0, "x.jpg", "/x.jpg"))

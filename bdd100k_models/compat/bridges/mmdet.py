@@ -1,12 +1,9 @@
 """mmdet 2.x on numpy >= 1.24, and without panopticapi. They can go with mmdet 2.x."""
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bdd100k_models.compat.registry import bridge
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class OldNumpy(ModuleType):
@@ -31,6 +28,8 @@ def numpy_int(module: Any) -> None:
 def panoptic_loading(module: Any) -> None:
     """`LoadPanopticAnnotations` asks for panopticapi, which no package index has, for one line."""
     if module.rgb2id is None:
+        from bdd100k_models.frames.panoptic import rgb_to_id
+
         module.rgb2id = rgb_to_id
 
 
@@ -42,10 +41,3 @@ def panoptic_dataset(module: Any) -> None:
     """
     if module.panopticapi is None:
         module.panopticapi = module
-
-
-def rgb_to_id(color: "np.ndarray") -> "np.ndarray":
-    """Segment ids from the colours of a panoptic PNG, (..., 3) uint8 RGB -> (...) int32."""
-    import numpy as np
-
-    return color.astype(np.int32) @ np.array([1, 256, 256 * 256], dtype=np.int32)

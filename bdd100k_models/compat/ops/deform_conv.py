@@ -1,201 +1,114 @@
 """Deformable convolution, v1 (Dai et al. 2017) and modulated (Zhu et al. 2019)."""
 
-from collections.abc import Mapping
-
-import torch
+import torchvision
 from torch import Tensor
+from torch.nn.modules.utils import _pair
 
 from bdd100k_models.compat.ops.dtypes import widen
 
-Geometry = tuple[int, int, int, int, int, int, int, int]
+Pair = int | tuple[int, int]
 
 
-def deform_conv_forward(
+def deform_conv2d(
     input: Tensor,
-    weight: Tensor,
     offset: Tensor,
-    output: Tensor,
-    columns: Tensor,
-    ones: Tensor,
-    **geometry: int,
-) -> None:
-    """Convolve with sampling points moved by `offset`; written to `output`.
+    weight: Tensor,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    deform_groups: int = 1,
+    bias: bool = False,
+    im2col_step: int = 32,
+) -> Tensor:
+    """Convolve with sampling points moved by `offset`.
 
     Args:
         input: (N, C, H, W).
-        weight: (Cout, C / group, kH, kW).
-        offset: (N, deformable_group * 2 * kH * kW, Hout, Wout), dy and dx in pixels.
-        output: (N, Cout, Hout, Wout), written.
-        columns: scratch of the compiled op, not read here.
-        ones: scratch of the compiled op, not read here.
-        geometry: `kH`, `kW` of the kernel, stride `dH`, `dW`, padding `padH`, `padW`, `dilationH`,
-            `dilationW`; `group`, groups of the convolution; `deformable_group`, channel groups with
-            offsets of their own; `im2col_step`, images per step, which changes no result.
+        offset: (N, deform_groups * 2 * kH * kW, Hout, Wout), dy and dx in pixels.
+        weight: (Cout, C / groups, kH, kW).
+        stride: along height and width, one number for both; likewise padding and dilation.
+        groups: groups of the convolution, which the shape of `weight` says as well.
+        deform_groups: channel groups with offsets of their own, as the shape of `offset` says.
+        bias: must be false, as of mmcv.
+        im2col_step: images per step of the compiled op; changes no result.
+
+    Returns:
+        (N, Cout, Hout, Wout) in the type of `offset`, which is what mixed precision leaves in half.
+
+    Raises:
+        ValueError: `input` has other than 4 dimensions, or there is a bias.
     """
-    output.copy_(_forward(input, weight, offset, None, None, _geometry(geometry)))
+    if bias:
+        raise ValueError("a deformable convolution without a mask has no bias")
+    return _convolved(input, offset, None, weight, None, stride, padding, dilation)
 
 
-def deform_conv_backward_input(
+def modulated_deform_conv2d(
     input: Tensor,
-    offset: Tensor,
-    grad_output: Tensor,
-    grad_input: Tensor,
-    grad_offset: Tensor,
-    weight: Tensor,
-    columns: Tensor,
-    **geometry: int,
-) -> None:
-    """Gradients by input and offset, written to `grad_input` and `grad_offset`.
-
-    torchvision computes all gradients in one call, so the one by the weight is left in `columns`
-    for `deform_conv_backward_parameters`, which mmcv calls next with the same scratch tensor.
-    """
-    by_input, by_weight, by_offset, _, _ = _backward(
-        grad_output, input, weight, offset, None, None, _geometry(geometry)
-    )
-    grad_input.copy_(by_input)
-    grad_offset.copy_(by_offset)
-    columns.resize_(by_weight.shape).copy_(by_weight)
-
-
-def deform_conv_backward_parameters(
-    input: Tensor,
-    offset: Tensor,
-    grad_output: Tensor,
-    grad_weight: Tensor,
-    columns: Tensor,
-    ones: Tensor,
-    scale: float = 1.0,
-    **geometry: int,
-) -> None:
-    """Gradient by the weight, times `scale`, added to `grad_weight`."""
-    if columns.numel():
-        by_weight = columns.clone()
-        columns.resize_(0)
-    else:
-        by_weight = _backward(
-            grad_output, input, grad_weight, offset, None, None, _geometry(geometry)
-        )[1]
-    grad_weight.add_(by_weight.to(grad_weight.dtype), alpha=scale)
-
-
-def modulated_deform_conv_forward(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    ones: Tensor,
     offset: Tensor,
     mask: Tensor,
-    output: Tensor,
-    columns: Tensor,
-    kernel_h: int,
-    kernel_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_h: int,
-    pad_w: int,
-    dilation_h: int,
-    dilation_w: int,
-    group: int,
-    deformable_group: int,
-    with_bias: bool,
-) -> None:
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    deform_groups: int = 1,
+) -> Tensor:
     """Deformable convolution whose sampling points also have a weight, `mask`.
 
     Args:
         input: (N, C, H, W).
-        weight: (Cout, C / group, kernel_h, kernel_w).
-        bias: (Cout,), or empty where `with_bias` is false.
-        ones: scratch of the compiled op, not read here.
-        offset: (N, deformable_group * 2 * kernel_h * kernel_w, H', W'). H' and W' may be larger
-            than the output: the values are then taken from the flat memory of each image with the
-            strides of the output, as `_as_output` says.
-        mask: (N, deformable_group * kernel_h * kernel_w, H', W').
-        output: (N, Cout, Hout, Wout), written.
-        columns: scratch of the compiled op, not read here.
-        kernel_h: kernel height; likewise width, stride, padding and dilation.
-        group: groups of the convolution.
-        deformable_group: channel groups with offsets of their own.
-        with_bias: whether `bias` is added.
+        offset: (N, deform_groups * 2 * kH * kW, H', W'). H' and W' may be larger than the output:
+            the values are then taken from the flat memory of each image with the strides of the
+            output, as `_as_output` says.
+        mask: (N, deform_groups * kH * kW, H', W').
+        weight: (Cout, C / groups, kH, kW).
+        bias: (Cout,).
+        stride: along height and width, one number for both; likewise padding and dilation.
+        groups: groups of the convolution, which the shape of `weight` says as well.
+        deform_groups: channel groups with offsets of their own, as the shape of `offset` says.
+
+    Returns:
+        (N, Cout, Hout, Wout) in the type of `offset`.
+
+    Raises:
+        ValueError: `input` has other than 4 dimensions, or a map is smaller than the output.
     """
-    geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
-    size = output.shape[2:]
-    output.copy_(
-        _forward(
-            input,
-            weight,
-            _as_output(offset, size),
-            _as_output(mask, size),
-            bias if with_bias else None,
-            geometry,
-        )
-    )
+    return _convolved(input, offset, mask, weight, bias, stride, padding, dilation)
 
 
-def modulated_deform_conv_backward(
+def _convolved(
     input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    ones: Tensor,
     offset: Tensor,
-    mask: Tensor,
-    columns: Tensor,
-    grad_input: Tensor,
-    grad_weight: Tensor,
-    grad_bias: Tensor,
-    grad_offset: Tensor,
-    grad_mask: Tensor,
-    grad_output: Tensor,
-    kernel_h: int,
-    kernel_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_h: int,
-    pad_w: int,
-    dilation_h: int,
-    dilation_w: int,
-    group: int,
-    deformable_group: int,
-    with_bias: bool,
-) -> None:
-    """Gradients of `modulated_deform_conv_forward`, written to the tensors `grad_*`.
-
-    Values of a larger offset or mask map that the forward pass did not read get no gradient.
-    """
-    geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group)
-    size = grad_output.shape[2:]
-    by_input, by_weight, by_offset, by_mask, by_bias = _backward(
-        grad_output,
-        input,
-        weight,
-        _as_output(offset, size),
-        _as_output(mask, size),
-        bias if with_bias else None,
-        geometry,
+    mask: Tensor | None,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> Tensor:
+    """torchvision's op, in a type that it takes."""
+    if input.dim() != 4:
+        raise ValueError(f"expected input of shape (N, C, H, W), got {tuple(input.shape)}")
+    step, pad, reach = _pair(stride), _pair(padding), _pair(dilation)
+    kind = offset.dtype
+    if mask is not None:
+        size = tuple(
+            (side + 2 * pad[axis] - reach[axis] * (weight.shape[2 + axis] - 1) - 1) // step[axis]
+            + 1
+            for axis, side in enumerate(input.shape[2:])
+        )
+        offset, mask = _as_output(offset, size), _as_output(mask, size).to(kind)
+        mask = widen(mask, keep_cuda_half=True)
+    if bias is not None:
+        bias = widen(bias.to(kind), keep_cuda_half=True)
+    features, offset, weight = (
+        widen(tensor.to(kind), keep_cuda_half=True) for tensor in (input, offset, weight)
     )
-    grad_input.copy_(by_input)
-    grad_weight.copy_(by_weight)
-    for grad, part in ((grad_offset, by_offset), (grad_mask, by_mask)):
-        flat = part.flatten(1)
-        full = grad.new_zeros(grad.shape)
-        full.flatten(1)[:, : flat.shape[1]] = flat.to(grad.dtype)
-        grad.copy_(full)
-    if with_bias:
-        grad_bias.copy_(by_bias)
-
-
-def _geometry(names: Mapping[str, int]) -> Geometry:
-    """mmcv's keywords in the order of torchvision's kernel."""
-    return (
-        names["dH"],
-        names["dW"],
-        names["padH"],
-        names["padW"],
-        names["dilationH"],
-        names["dilationW"],
-        names["group"],
-        names["deformable_group"],
-    )
+    output = torchvision.ops.deform_conv2d(features, offset, weight, bias, step, pad, reach, mask)
+    return output.to(kind)
 
 
 def _as_output(maps: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -216,55 +129,11 @@ def _as_output(maps: Tensor, size: tuple[int, ...]) -> Tensor:
         ValueError: a map is smaller than the output.
     """
     count, channels = maps.shape[:2]
-    if tuple(maps.shape[2:]) == tuple(size):
+    if tuple(maps.shape[2:]) == size:
         return maps
     needed = channels * size[0] * size[1]
     if needed > channels * maps.shape[2] * maps.shape[3]:
         raise ValueError(
-            f"offset or mask map of {tuple(maps.shape[2:])} is smaller than the output of "
-            f"{tuple(size)}"
+            f"offset or mask map of {tuple(maps.shape[2:])} is smaller than the output of {size}"
         )
     return maps.reshape(count, -1)[:, :needed].reshape(count, channels, *size)
-
-
-def _forward(
-    input: Tensor,
-    weight: Tensor,
-    offset: Tensor,
-    mask: Tensor | None,
-    bias: Tensor | None,
-    geometry: Geometry,
-) -> Tensor:
-    """torchvision's kernel; (N, Cout, Hout, Wout) in float32 where it takes no halves."""
-    tensors = _kernel_arguments(input, weight, offset, mask, bias)
-    return torch.ops.torchvision.deform_conv2d(*tensors, *geometry, mask is not None)
-
-
-def _backward(
-    grad_output: Tensor,
-    input: Tensor,
-    weight: Tensor,
-    offset: Tensor,
-    mask: Tensor | None,
-    bias: Tensor | None,
-    geometry: Geometry,
-) -> tuple[Tensor, ...]:
-    """Gradients by input, weight, offset, mask and bias."""
-    tensors = _kernel_arguments(input, weight, offset, mask, bias)
-    grad = grad_output.to(tensors[0].dtype).contiguous()
-    return torch.ops.torchvision._deform_conv2d_backward(
-        grad, *tensors, *geometry, mask is not None
-    )
-
-
-def _kernel_arguments(
-    input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None, bias: Tensor | None
-) -> tuple[Tensor, ...]:
-    """The five tensors of torchvision's kernel, in a type that it takes."""
-    features = widen(input, keep_cuda_half=True)
-    if mask is None:
-        mask = features.new_zeros((features.shape[0], 1))
-    if bias is None:
-        bias = features.new_zeros(weight.shape[0])
-    others = (tensor.to(features.dtype).contiguous() for tensor in (weight, offset, mask, bias))
-    return (features.contiguous(), *others)

@@ -10,7 +10,14 @@ from bdd100k_models.compat.ops.dtypes import widen
 NAIVE, LINEAR, GAUSSIAN = 0, 1, 2
 
 
-def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
+def nms(
+    boxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    offset: int = 0,
+    score_threshold: float = 0.0,
+    max_num: int = -1,
+) -> Tensor:
     """Greedy suppression of boxes that overlap one of higher score.
 
     Args:
@@ -18,16 +25,25 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
         scores: (N,).
         iou_threshold: a box goes when its IoU with a kept one is greater than this.
         offset: 0, or 1 where x2 and y2 name the last pixel inside, so that width is x2 - x1 + 1.
+        score_threshold: where it is above 0, only boxes of a greater score take part.
+        max_num: where it is above 0, no more boxes are kept.
 
     Returns:
         (K,) int64, indices of what is kept, by descending score; equal scores in input order.
     """
+    rows = None
+    if score_threshold > 0:
+        rows = torch.nonzero(scores > score_threshold)[:, 0]
+        boxes, scores = boxes[rows], scores[rows]
     boxes = widen(boxes)
     if offset:
-        boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
+        boxes = torch.cat([boxes[:, :2], boxes[:, 2:] + offset], dim=1)
     # The compiled op holds the threshold in float32, which decides for an IoU equal to it.
     threshold = float(np.float32(iou_threshold))
-    return torchvision.ops.nms(boxes, widen(scores).to(boxes.dtype), threshold)
+    kept = torchvision.ops.nms(boxes, widen(scores).to(boxes.dtype), threshold)
+    if max_num > 0:
+        kept = kept[:max_num]
+    return kept if rows is None else rows[kept]
 
 
 def softnms(

@@ -1,126 +1,117 @@
 """RoIAlign (He et al. 2017) with average and with maximum pooling of a bin's samples."""
 
 import torch
+import torchvision
 from torch import Tensor
+from torch.nn.modules.utils import _pair
 
 from bdd100k_models.compat.ops.dtypes import widen
 
-MAX = 0
 NO_SAMPLE = -10000.0
 
 
-def roi_align_forward(
+def roi_align(
     input: Tensor,
     rois: Tensor,
-    output: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
-) -> None:
+    output_size: int | tuple[int, int],
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = 0,
+    pool_mode: str = "avg",
+    aligned: bool = True,
+) -> Tensor:
     """Pool the features under each region into a grid of bins.
 
     Args:
         input: (N, C, H, W) features.
         rois: (R, 5), index of the image, then x1 y1 x2 y2 in pixels of the image.
-        output: (R, C, aligned_height, aligned_width), written.
-        argmax_y: like `output` for maximum pooling, written: row of the sample that won, in feature
-            pixels, -1 where a bin has no sample. Untouched for average pooling.
-        argmax_x: the same for columns.
-        aligned_height: bins per column.
-        aligned_width: bins per row.
+        output_size: bins per column and per row; one number for both.
         spatial_scale: feature pixels per image pixel.
         sampling_ratio: samples per bin and direction; 0 takes as many as the bin has pixels.
-        pool_mode: 0 maximum, 1 average.
+        pool_mode: ``"avg"`` or ``"max"``.
         aligned: shift by half a pixel, so that integer coordinates are pixel centres.
+
+    Returns:
+        (R, C, *output_size) in the type of `input`. A bin without a sample is 0, and -10000 for
+        maximum pooling, as of mmcv.
+
+    Raises:
+        ValueError: `rois` has other than 5 columns, or another `pool_mode`.
     """
-    bins = (aligned_height, aligned_width)
-    if pool_mode == MAX:
-        _max_forward(
-            input, rois, output, argmax_y, argmax_x, spatial_scale, sampling_ratio, aligned
-        )
-        return
+    if rois.shape[1] != 5:
+        raise ValueError(f"regions have 5 columns (image, x1, y1, x2, y2), not {rois.shape[1]}")
+    if pool_mode not in ("avg", "max"):
+        raise ValueError(f"pool_mode is 'avg' or 'max', not {pool_mode!r}")
+    height, width = _pair(output_size)
+    average = pool_mode == "avg"
     # Regions of full precision would lose pixels in half.
-    features = widen(input, keep_cuda_half=rois.dtype == input.dtype)
-    pooled = torch.ops.torchvision.roi_align(
-        features, rois.to(features.dtype), spatial_scale, *bins, sampling_ratio or -1, aligned
-    )
-    output.copy_(pooled)
-
-
-def roi_align_backward(
-    grad_output: Tensor,
-    rois: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    grad_input: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
-) -> None:
-    """Gradient of `roi_align_forward`, written to `grad_input` (N, C, H, W)."""
-    if pool_mode == MAX:
-        _max_backward(grad_output, rois, argmax_y, argmax_x, grad_input)
-        return
-    grad = widen(grad_output)
-    spread = torch.ops.torchvision._roi_align_backward(
-        grad,
-        rois.to(grad.dtype),
-        spatial_scale,
-        aligned_height,
-        aligned_width,
-        *grad_input.shape,
-        sampling_ratio or -1,
-        aligned,
-    )
-    grad_input.copy_(spread)
-
-
-def _max_forward(
-    input: Tensor,
-    rois: Tensor,
-    output: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    spatial_scale: float,
-    sampling_ratio: int,
-    aligned: bool,
-) -> None:
-    """Walk over the samples of a bin, all regions and bins at once, and keep the best so far."""
-    features = widen(input)
+    features = widen(input, keep_cuda_half=average and rois.dtype == input.dtype)
     rois = rois.to(features.dtype)
-    height, width = features.shape[2:]
-    bins = torch.tensor(output.shape[2:], device=rois.device)
+    if average:
+        pooled = torchvision.ops.roi_align(
+            features, rois, (height, width), spatial_scale, sampling_ratio or -1, aligned
+        )
+    else:
+        pooled = _max_pooled(
+            features, rois, (height, width), spatial_scale, sampling_ratio, aligned
+        )
+    return pooled.to(input.dtype)
+
+
+def _max_pooled(
+    features: Tensor,
+    rois: Tensor,
+    bins: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
+    """Read the features at each bin's best sample, (R, C, *bins); the gradient goes there only."""
+    pixels = features.permute(0, 2, 3, 1)
+    with torch.no_grad():
+        y, x, found = _best_samples(pixels, rois, bins, spatial_scale, sampling_ratio, aligned)
+    image = rois[:, 0].long()[:, None, None, None]
+    channel = torch.arange(features.shape[1], device=features.device)
+    value = torch.zeros_like(y)
+    for weight, row, column in _corners(y, x, *features.shape[2:]):
+        value = value + weight * pixels[image, row, column, channel]
+    return torch.where(found, value, NO_SAMPLE).permute(0, 3, 1, 2)
+
+
+def _best_samples(
+    pixels: Tensor,
+    rois: Tensor,
+    bins: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Row and column of each bin's largest sample, and whether it has one, (R, *bins, C) each.
+
+    It walks over the samples of a bin, all regions and bins at once, and keeps the best so far.
+    """
+    height, width, channels = pixels.shape[1:]
     corners = rois[:, [2, 1, 4, 3]] * spatial_scale - (0.5 if aligned else 0.0)
     start, size = corners[:, :2], corners[:, 2:] - corners[:, :2]
     if not aligned:
         size = size.clamp(min=1)
-    bin_size = size / bins
+    bin_size = size / torch.tensor(bins, device=rois.device)
     if sampling_ratio > 0:
         samples = torch.full_like(rois[:, :2], sampling_ratio, dtype=torch.long)
     else:
         samples = bin_size.ceil().long()
     image = rois[:, 0].long()
-    pixels = features.permute(0, 2, 3, 1)
 
-    shape = (len(rois), *output.shape[2:], features.shape[1])
-    best = features.new_full(shape, NO_SAMPLE)
-    best_y, best_x = torch.full_like(best, -1), torch.full_like(best, -1)
+    best = pixels.new_full((len(rois), *bins, channels), NO_SAMPLE)
+    best_y, best_x = torch.zeros_like(best), torch.zeros_like(best)
+    found = torch.zeros_like(best, dtype=torch.bool)
     most = samples.amax(dim=0).tolist() if len(rois) else (0, 0)
     for iy in range(most[0]):
         for ix in range(most[1]):
             rows = torch.nonzero((samples[:, 0] > iy) & (samples[:, 1] > ix))[:, 0]
             step = bin_size[rows] / samples[rows]
             first = start[rows] + step * step.new_tensor([iy + 0.5, ix + 0.5])
-            y = first[:, :1] + torch.arange(shape[1], device=rois.device) * bin_size[rows, :1]
-            x = first[:, 1:] + torch.arange(shape[2], device=rois.device) * bin_size[rows, 1:]
+            y = first[:, :1] + torch.arange(bins[0], device=rois.device) * bin_size[rows, :1]
+            x = first[:, 1:] + torch.arange(bins[1], device=rois.device) * bin_size[rows, 1:]
             y, x = torch.broadcast_tensors(y[:, :, None], x[:, None, :])
             value = torch.zeros_like(best[rows])
             for weight, row, column in _corners(y, x, height, width):
@@ -129,26 +120,8 @@ def _max_forward(
             best[rows] = torch.where(better, value, best[rows])
             best_y[rows] = torch.where(better, y[..., None], best_y[rows])
             best_x[rows] = torch.where(better, x[..., None], best_x[rows])
-    output.copy_(best.permute(0, 3, 1, 2))
-    argmax_y.copy_(best_y.permute(0, 3, 1, 2))
-    argmax_x.copy_(best_x.permute(0, 3, 1, 2))
-
-
-def _max_backward(
-    grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor, grad_input: Tensor
-) -> None:
-    """Send each bin's gradient to the four pixels around the sample that won."""
-    channels, height, width = grad_input.shape[1:]
-    grad = widen(grad_output)
-    grad = grad * (argmax_y != -1)
-    y, x = widen(argmax_y).to(grad.dtype), widen(argmax_x).to(grad.dtype)
-    image = rois[:, 0].long()[:, None, None, None]
-    plane = image * channels + torch.arange(channels, device=grad.device)[:, None, None]
-    total = grad.new_zeros(grad_input.numel())
-    for weight, row, column in _corners(y, x, height, width):
-        target = (plane * height + row) * width + column
-        total.index_add_(0, target.flatten(), (grad * weight).flatten())
-    grad_input.copy_(total.view_as(grad_input))
+            found[rows] |= better
+    return best_y, best_x, found
 
 
 def _corners(

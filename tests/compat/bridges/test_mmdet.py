@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from mmdet.core import AssignResult, IoUBalancedNegSampler
 from mmdet.datasets.coco_panoptic import COCOPanoptic
-from mmdet.datasets.pipelines import LoadPanopticAnnotations
+from mmdet.datasets.pipelines import LoadPanopticAnnotations, loading
 
-from bdd100k_models.compat.bridges.mmdet import rgb_to_id
+from bdd100k_models.frames.panoptic import rgb_to_id
 
 
 def test_old_numpy_names_reach_mmdet_alone():
@@ -27,11 +27,6 @@ def test_iou_balanced_sampler_draws_in_numpy():
     assert len(set(drawn.tolist())) == 16
 
 
-def test_colours_to_ids():
-    colours = np.array([[[1, 0, 0], [2, 1, 0], [0, 0, 255]]], dtype=np.uint8)
-    assert rgb_to_id(colours).tolist() == [[1, 258, 255 * 65536]]
-
-
 def test_panoptic_annotations_load(tmp_path):
     file = tmp_path / "pan.json"
     segment = {"id": 1, "category_id": 7, "area": 4, "bbox": [0, 0, 2, 2], "iscrowd": 0}
@@ -46,3 +41,4 @@ def test_panoptic_annotations_load(tmp_path):
     )
     assert COCOPanoptic(str(file)).getImgIds() == [0]
     assert LoadPanopticAnnotations().with_seg
+    assert loading.rgb2id is rgb_to_id

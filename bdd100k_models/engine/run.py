@@ -1,0 +1,488 @@
+"""One run: every image once, results on disk as they come, one file at the end, scores.
+
+The same path for one process and for many, for ``test.py`` and for validation while training. Each
+rank takes its part of the images that no shard has yet, and appends what they give to a shard of
+its own; rank 0 merges. See ``frames/writer.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from bdd100k_models.engine import devices
+from bdd100k_models.engine.loading import Problem, load_batches
+from bdd100k_models.engine.predictor import Predictor
+from bdd100k_models.engine.progress import Progress, clock
+from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.errors import UserError
+from bdd100k_models.files import hold, read_json, write_json
+from bdd100k_models.frames import writer
+from bdd100k_models.tasks.base import ImageRecord, Prediction, Split, mask_file
+from bdd100k_models.visualization import draw_frame, read_picture, save_picture
+from bdd100k_models.visualization.pictures import drawn_name
+
+if TYPE_CHECKING:
+    from bdd100k_models.evaluation import Scores
+
+_RUN_FILE = "run.json"
+_ERRORS_FILE = "errors.json"
+
+#: Pictures in a row that the network or its pipeline may fail on before the run gives up.
+_PATIENCE = 10
+
+#: Processes that load pictures for one GPU.
+_MOST_WORKERS = 8
+
+#: Finished results that may wait to be written, for each thread that writes.
+_WAITING = 4
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run writes.
+
+    Attributes:
+        out: folder of the output files.
+        shards: folder of the shards, seen by all ranks; gone when the run is complete.
+        pictures: folder of drawn pictures, or None.
+    """
+
+    out: Path
+    shards: Path
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes.
+
+    Attributes:
+        batch_size: images that go through the network together.
+        workers: processes that load pictures; None: see :func:`plan_cores`.
+        min_score: of labels that are drawn.
+        resume: go on with an interrupted run; images that failed are tried again.
+        overwrite: drop an interrupted run's results.
+        strict: stop at the first image that fails.
+    """
+
+    batch_size: int = 1
+    workers: int | None = None
+    min_score: float = 0.3
+    resume: bool = False
+    overwrite: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run, the same on all ranks.
+
+    Attributes:
+        files: the output files.
+        failed: names of images that have no result, and why.
+        drawn: pictures that were drawn.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    drawn: int = 0
+
+
+def run(
+    predictor: Predictor,
+    records: Sequence[ImageRecord],
+    ranks: Ranks,
+    places: Places,
+    options: RunOptions,
+) -> Outcome:
+    """Predict all records that no shard has yet, merge, and write what needs all of them.
+
+    An image that fails does not end the run: its frame is there without labels, ``errors.json``
+    says why, and the shards stay, so that ``resume`` tries it again.
+
+    Raises:
+        UserError: on every rank; pictures would be written over each other or over the images,
+            another run writes to the same folder, there are results of an interrupted one, a place
+            cannot be written, or image after image fails.
+    """
+    with ranks.together():
+        if ranks.first:
+            _check_pictures(predictor, records, places)
+    with _only_run(places, ranks):
+        with ranks.together():
+            found = _prepare(predictor, records, places, options) if ranks.first else None
+        todo = ranks.broadcast(found)
+        assert todo is not None  # rank 0 has found it
+        return _run(predictor, records, ranks, places, options, todo)
+
+
+def _run(
+    predictor: Predictor,
+    records: Sequence[ImageRecord],
+    ranks: Ranks,
+    places: Places,
+    options: RunOptions,
+    todo: Todo,
+) -> Outcome:
+    mine = [records[index] for index in ranks.shard(todo.images)]
+    plan = plan_cores(predictor, ranks, options.workers)
+    progress = Progress(
+        len(records), done=len(records) - len(todo.images), scale=ranks.size, shown=ranks.first
+    )
+    started = time.monotonic()
+    with ranks.together():  # a rank that met a problem lets the others do their part
+        try:
+            if mine:
+                name = f"{todo.attempt:03d}-rank{ranks.rank}"
+                with writer.ShardWriter(places.shards, name) as shard:
+                    _Loop(predictor, places, options, shard, progress, plan).run(mine)
+        finally:
+            progress.close()
+    outcome = Outcome()
+    with ranks.together():
+        if ranks.first:
+            if todo.images:
+                spent = time.monotonic() - started
+                rate = len(todo.images) / spent
+                print(f"{len(todo.images)} images in {clock(spent)}, {rate:.2f} images/s")
+            outcome = _complete(predictor, records, places, options)
+    return ranks.broadcast(outcome)
+
+
+def _complete(
+    predictor: Predictor, records: Sequence[ImageRecord], places: Places, options: RunOptions
+) -> Outcome:
+    """Merge, draw what an earlier run did not, and keep the shards where images failed."""
+    converter = predictor.converter
+    shards = writer.Shards(places.shards, len(records))
+    files = writer.merge(shards, converter.outputs, places.out)
+    converter.finish(records, places.out)
+    drawn = 0
+    if places.pictures is not None:
+        drawn = _draw_missing(shards, records, places, converter.outputs[0].key, options)
+    failed = {records[index].name: reason for index, reason in shards.errors().items()}
+    errors = places.out / _ERRORS_FILE
+    if failed:
+        write_json(errors, failed)
+    else:
+        errors.unlink(missing_ok=True)
+        shutil.rmtree(places.shards)
+    return Outcome(files, failed, drawn)
+
+
+def _draw_missing(
+    shards: writer.Shards,
+    records: Sequence[ImageRecord],
+    places: Places,
+    key: str,
+    options: RunOptions,
+) -> int:
+    """Draw the images that an interrupted start of this run did not; gives how many are drawn."""
+    assert places.pictures is not None
+    begun = (places.shards / _RUN_FILE).stat().st_mtime
+    failed = shards.errors()
+    for record, entries in zip(records, shards, strict=True):
+        target = places.pictures / drawn_name(record.name)
+        is_drawn = target.is_file() and target.stat().st_mtime >= begun
+        if record.index not in failed and not is_drawn:
+            save_picture(target, _drawn(record, entries[key], options))
+    return len(records) - len(failed)
+
+
+def _drawn(record: ImageRecord, frame: dict[str, Any], options: RunOptions) -> np.ndarray:
+    return draw_frame(read_picture(record.path), frame, min_score=options.min_score)
+
+
+def score(
+    predictor: Predictor,
+    records: Sequence[ImageRecord],
+    outcome: Outcome,
+    out: Path,
+    root: Path,
+    split: Split,
+    nproc: int | None = None,
+) -> Scores:
+    """Official scores of what a run wrote for its records, on all cores.
+
+    They come from a fresh process where this one holds a GPU or is a rank, as the evaluators fork.
+
+    Raises:
+        UserError: the ground truth is missing, or does not fit.
+    """
+    task = predictor.task
+    left_out = {} if task.scores_failed else outcome.failed
+    names = [record.name for record in records if record.name not in left_out]
+    apart = torch.cuda.is_initialized() or (dist.is_available() and dist.is_initialized())
+    cores = nproc or devices.cores()
+    return task.evaluate(predictor.converter, out, root, split, names, cores, apart=apart)
+
+
+# -- before anything is computed ------------------------------------------------------------------
+
+
+def run_identity(predictor: Predictor, records: Sequence[ImageRecord]) -> dict[str, Any]:
+    """What two runs must agree on for their results to belong into one file."""
+    images = hashlib.sha256()
+    for record in records:
+        images.update(f"{record.name}\0{record.path}\0{record.extra!r}\n".encode())
+    cfg, detector = predictor.cfg, predictor.detector
+    config = {"model": cfg.get("model"), "test": (cfg.get("data") or {}).get("test")}
+    text = json.dumps(config, sort_keys=True, default=str)
+    return {
+        "task": predictor.task.name,
+        "config": hashlib.sha256(text.encode()).hexdigest(),
+        "checkpoint": predictor.checkpoint_md5,
+        "images": images.hexdigest(),
+        "number of images": len(records),
+        "precision": predictor.precision,
+        "fused layers": predictor.fused,
+        "classes": list(predictor.classes),
+        "options": predictor.converter.identity(),
+        **({"detector checkpoint": detector.checkpoint_md5} if detector is not None else {}),
+    }
+
+
+def _check_pictures(predictor: Predictor, records: Sequence[ImageRecord], places: Places) -> None:
+    """The pictures that a run writes stay in their folders, apart, and off the images it reads.
+
+    Raises:
+        UserError: the images in question, and what to do.
+    """
+    masks = predictor.converter.mask_folder
+    if masks is not None:
+        _check_targets(records, places.out, lambda name: mask_file(masks, name))
+    if places.pictures is not None:
+        _check_targets(records, places.pictures, drawn_name)
+
+
+def _check_targets(
+    records: Sequence[ImageRecord], folder: Path, target_name: Callable[[str], str]
+) -> None:
+    sources = {os.path.realpath(record.path) for record in records}
+    taken: dict[str, str] = {}
+    for record in records:
+        name = PurePosixPath(record.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise UserError(f"image {record.name!r}: its picture would be written outside {folder}")
+        target = os.path.realpath(folder / target_name(record.name))
+        if target in sources:
+            raise UserError(
+                f"{target} is one of the images to read and would be overwritten; "
+                "choose another folder to write to"
+            )
+        if target in taken:
+            raise UserError(
+                f"{taken[target]} and {record.name} would both be written to {target}; "
+                "rename one of the images"
+            )
+        taken[target] = record.name
+
+
+@contextmanager
+def _only_run(places: Places, ranks: Ranks) -> Iterator[None]:
+    """Nobody else writes to the shards meanwhile: rank 0 holds a lock that ends with its process.
+
+    Raises:
+        UserError: on every rank; another run is writing there now, or it cannot be locked.
+    """
+    lock = hold(
+        places.shards.with_name(f"{places.shards.name}.lock"),
+        f"another run is writing to {places.out} now; wait for its end, or choose another "
+        "--format-dir",
+    )
+    with ExitStack() as stack:
+        with ranks.together():
+            if ranks.first:
+                stack.enter_context(lock)
+        yield
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What is left to do: places of images, and the number of this attempt at the run."""
+
+    images: list[int]
+    attempt: int
+
+
+def _prepare(
+    predictor: Predictor, records: Sequence[ImageRecord], places: Places, options: RunOptions
+) -> Todo:
+    """Make the folder of shards ready for a new run, or for one to go on with.
+
+    Raises:
+        UserError: results of an interrupted run are there and neither ``resume`` nor ``overwrite``
+            was asked for; they are those of another run; or the folder cannot be written.
+    """
+    identity = run_identity(predictor, records)
+    try:
+        _prepare_folder(places, identity, options)
+    except OSError as error:
+        raise UserError(f"cannot write to {places.shards}: {error.strerror}") from error
+    shards = writer.Shards(places.shards, len(records))
+    attempts = {path.name.partition("-")[0] for path in shards.paths}
+    return Todo(shards.missing(retry_errors=True), len(attempts))
+
+
+def _prepare_folder(places: Places, identity: dict[str, Any], options: RunOptions) -> None:
+    run_file = places.shards / _RUN_FILE
+    if run_file.is_file() and not options.overwrite:
+        if not options.resume:
+            raise UserError(
+                f"{places.shards} holds results of an interrupted run; "
+                "add --resume to go on with it, or --overwrite to start anew"
+            )
+        earlier = read_json(run_file)
+        known = earlier if isinstance(earlier, dict) else {}
+        differing = [key for key in identity if known.get(key) != identity[key]]
+        if differing:
+            raise UserError(
+                f"cannot resume: {places.shards} belongs to a run with another "
+                f"{', '.join(differing)}; repeat that command, or add --overwrite to start anew"
+            )
+        return
+    if places.shards.is_dir():
+        shutil.rmtree(places.shards)
+    write_json(run_file, identity)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who works on a rank: processes that load pictures, and threads that convert and write."""
+
+    workers: int
+    writers: int
+
+
+def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
+    """Share the cores of this rank out; torch's threads are set here.
+
+    On a GPU the cores are for loading and writing. On a CPU they are for the network; a process
+    that loads pictures takes little of them beside it.
+    """
+    cores = devices.cores(ranks)
+    if predictor.device.type != "cpu":
+        own = min(_MOST_WORKERS, max(1, cores - 1))
+        return Plan(own if workers is None else workers, writers=min(4, cores))
+    devices.use_cores(predictor.device, ranks)
+    return Plan(1 if workers is None else workers, writers=1)
+
+
+# -- the loop -------------------------------------------------------------------------------------
+
+
+class _Loop:
+    """Images through the network on this thread; conversion, drawing and writing on others."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        places: Places,
+        options: RunOptions,
+        shard: writer.ShardWriter,
+        progress: Progress,
+        plan: Plan,
+    ) -> None:
+        self._plan = plan
+        self._predictor = predictor
+        self._places = places
+        self._options = options
+        self._shard = shard
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+
+    def run(self, records: Sequence[ImageRecord]) -> None:
+        """All of ``records``.
+
+        Raises:
+            UserError: a place cannot be written, or image after image fails.
+        """
+        plan = self._plan
+        batches = load_batches(
+            records,
+            self._predictor.pipeline,
+            batch_size=self._options.batch_size,
+            workers=min(plan.workers, len(records)),
+            pin_memory=self._predictor.device.type == "cuda",
+        )
+        waiting: list[Future[None]] = []
+        with ThreadPoolExecutor(plan.writers, thread_name_prefix="write") as pool:
+            try:
+                for loaded in batches:
+                    for problem in loaded.problems:
+                        self._note(problem)
+                        self._write_problem(problem)
+                    for batch in loaded.batches:
+                        for record, raw in self._predictor.attempt(batch):
+                            waiting.append(pool.submit(self._finish, record, raw))
+                    while waiting and (waiting[0].done() or len(waiting) > _WAITING * plan.writers):
+                        waiting.pop(0).result()
+                for future in waiting:
+                    future.result()
+            except BaseException:
+                for future in waiting:
+                    future.cancel()
+                raise
+
+    def _finish(self, record: ImageRecord, raw: Any) -> None:
+        """Write one image's result, or what went wrong with it."""
+        made = raw if isinstance(raw, Problem) else self._predictor.convert(raw, record)
+        if isinstance(made, Problem):
+            self._note(made)
+            self._write_problem(made)
+            return
+        with self._lock:
+            self._in_a_row = 0
+        self._save(made, record)
+        with self._lock:
+            self._shard.write(record.index, made.entries)
+            self._progress.update(1)
+
+    def _note(self, problem: Problem) -> None:
+        """Count problems that are not the picture's own.
+
+        Raises:
+            UserError: too many in a row, or the first of all with ``strict``.
+        """
+        with self._lock:
+            self._in_a_row += not problem.own
+            if self._options.strict:
+                raise UserError(f"{problem.reason}; what is done is kept, --resume goes on")
+            if self._in_a_row >= _PATIENCE:
+                raise UserError(
+                    f"{_PATIENCE} images in a row failed, the last: {problem.reason}; this is not "
+                    "the pictures' fault: look at the config. What is done is kept"
+                )
+
+    def _write_problem(self, problem: Problem) -> None:
+        nothing = self._predictor.nothing(problem.record)
+        for name, array in nothing.pictures.items():
+            save_picture(self._places.out / name, array)
+        with self._lock:
+            self._shard.write(problem.record.index, nothing.entries, error=problem.reason)
+            self._progress.update(1)
+
+    def _save(self, prediction: Prediction, record: ImageRecord) -> None:
+        """Write the pictures of one image; they are whole before its line is written."""
+        for name, array in prediction.pictures.items():
+            save_picture(self._places.out / name, array)
+        folder = self._places.pictures
+        if folder is not None:
+            frame = prediction.entries[self._predictor.converter.outputs[0].key]
+            save_picture(folder / drawn_name(record.name), _drawn(record, frame, self._options))
