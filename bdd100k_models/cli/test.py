@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from bdd100k_models.tasks.base import ImageRecord, Task
 
 
+_STOPPED = "stopped; images that are done are kept, --resume goes on with them"
+
+
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     """The whole of a task's ``test.py``; gives the exit status."""
     return arguments.run(
         lambda: _test(task_name, argv),
-        stopped="stopped; images that are done are kept, --resume goes on with them",
+        _STOPPED,
     )
 
 
@@ -83,7 +86,7 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
 
     task.register()
     ranks = join(args.launcher, args.device, args.local_rank)
-    try:
+    with arguments.process_group(ranks, _STOPPED):
         with ranks.together():
             options = arguments.parse_options(args.cfg_options)
             cfg = load_config(args.config, options=options, data_root=args.data_root)
@@ -92,8 +95,6 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
             task.configure(args, cfg)
             records = task.records(cfg, split=args.split, images=args.images)[: args.limit]
         _predict_and_score(task, args, cfg, records, ranks)
-    finally:
-        ranks.shutdown()
     return 0
 
 

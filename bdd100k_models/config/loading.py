@@ -61,6 +61,10 @@ def _is_published(name: str) -> bool:
     return True
 
 
+#: Keys of options, and the word that may stand there in the place of a number.
+_WORDS = {"loss_scale": "dynamic"}
+
+
 def read_config(config: str | Path) -> Config:
     """The config as its file and bases say, paths untouched.
 
@@ -99,7 +103,12 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """
     for key, value in options.items():
         now = _value_at(cfg, key)
-        if isinstance(value, str) and isinstance(now, (bool, int, float, Mapping)):
+        known_word = _WORDS.get(key.rpartition(".")[2]) == value
+        if (
+            isinstance(value, str)
+            and isinstance(now, (bool, int, float, Mapping))
+            and not known_word
+        ):
             raise UserError(f"--cfg-options {key}={value}: it is {now!r} now, which is no text")
     try:
         cfg.merge_from_dict(dict(options))
