@@ -89,7 +89,7 @@ def predict(name: str, data: Path, device: str, mode: str) -> list[dict[str, np.
         report=lambda _: None,
         **options,
     )
-    folder = data / "images" / predictor.task.image_set / "val"
+    folder = data / "images" / predictor.task.facts.image_set / "val"
     return [result.arrays for result in predictor(folder)]
 
 

@@ -13,9 +13,9 @@ from bdd100k_models.benchmarks.rehearsal import rehearsal
 from bdd100k_models.benchmarks.waits import Waits
 from bdd100k_models.data.mini.dataset import scene_of
 from bdd100k_models.data.mini.rendering import render
-from bdd100k_models.engine.loading import RecordDataset, build_pipeline, group, to_device
+from bdd100k_models.engine.loading import Grouping, load, to_device
 from bdd100k_models.engine.model import build_model
-from bdd100k_models.engine.precision import apply_precision
+from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.tasks import task_of
@@ -71,15 +71,15 @@ def rehearse_picture(
     with rehearsal() as gpus, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         device = torch.device("cuda")
-        model = build_model(cfg, checkpoint, "cuda", task=task, report=lambda _: None)
-        apply_precision(model, cfg, precision, device)
-        loaded = group([RecordDataset([record], build_pipeline(task, cfg))[0]])
+        network = build_model(cfg, checkpoint, "cuda", report=lambda _: None)
+        predictor = Predictor.of_network(task, cfg, network, device, precision=precision)
+        loaded = Grouping(predictor.pipeline)([load(record, predictor.pipeline)])
         if loaded.problems:
-            raise UserError(loaded.problems[0])
+            raise UserError(loaded.problems[0].reason)
         gpus.waits.clear()
         with torch.inference_mode():
-            results = task.predict(model, to_device(loaded.batches[0].data, device))
-            prediction = task.convert(results[0], record)
+            results = predictor.forward(to_device(loaded.batches[0].data, device))
+            prediction = predictor.converter(results[0], record)
     return RehearsedPicture(prediction, gpus.waits)
 
 

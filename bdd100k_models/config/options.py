@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Begins a key that is added on purpose.
 ADDED = "+"
 
+#: Last part of a key -> the word that may stand there in the place of a number.
+_WORDS = {"loss_scale": "dynamic"}
+
 
 def parse_options(items: Sequence[str]) -> dict[str, Any]:
     """``KEY=VALUE`` items as mmcv reads them: numbers, booleans, None, lists, tuples.
@@ -55,7 +58,9 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
     for given, value in options.items():
         key = given.removeprefix(ADDED)
         now = _value_at(cfg, key)
-        if isinstance(value, str) and isinstance(now, (bool, int, float, Mapping)):
+        is_word = _WORDS.get(key.rpartition(".")[2]) == value
+        is_plain = isinstance(now, (bool, int, float, Mapping))
+        if isinstance(value, str) and is_plain and not is_word:
             raise UserError(f"--cfg-options {key}={value}: it is {now!r} now, which is no text")
         if given == key:
             _check_key(cfg, key, value, types)
