@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.weights import store as checkpoint
-from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 
 
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
         f"${checkpoint.MIRRORS_VARIABLE} or the published server.",
     )
     parser.add_argument("patterns", nargs="*", metavar="NAME", help="names or wildcards")
-    parser.add_argument("--task", choices=catalogue.TASKS, metavar="TASK", help="%(choices)s")
+    parser.add_argument("--task", choices=tasks.TASKS, metavar="TASK", help="%(choices)s")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--list", action="store_true", help="show which are in the store")
     action.add_argument("--md5", action="store_true", help="verify those that are in the store")

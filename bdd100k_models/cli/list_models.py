@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.zoo import catalogue
+from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 
 
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "patterns", nargs="*", metavar="NAME", help="names or wildcards, such as '*swin*'"
     )
-    parser.add_argument("--task", choices=catalogue.TASKS, metavar="TASK", help="%(choices)s")
+    parser.add_argument("--task", choices=tasks.TASKS, metavar="TASK", help="%(choices)s")
     parser.add_argument(
         "--sort", metavar="METRIC", help="best first, for instance 'Box AP-val' or 'mIoU-test'"
     )

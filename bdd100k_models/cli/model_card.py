@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue, model_cards
+from bdd100k_models.zoo.tasks import TASKS, facts
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     for task in args.tasks:
-        catalogue.list_models(task)  # tells an unknown one
-    tasks = args.tasks or catalogue.TASKS
+        facts(task)  # tells an unknown one
+    tasks = args.tasks or list(TASKS)
     if args.new is not None:
         return _review(args.new)
     if args.check:

@@ -1,6 +1,7 @@
 """Results of finished images as lines of shard files, and shards merged into the output files.
 
-One line per image, ``{"i": 12, "o": {"det": {…frame…}}}``, where ``i`` is the place in the dataset.
+One line per image, ``{"i": 12, "o": {"det": {…frame…}}}``, where ``i`` is the place in the dataset;
+of an image that failed, ``{"i": 12, "e": "what went wrong", "o": {…what stands in its place…}}``.
 Every process of a run appends to a shard of its own; a killed run leaves whole lines behind, and at
 most one cut one, which is ignored. The merge needs the place of each line only, so its memory is a
 few bytes an image. Output files appear whole or not at all.
@@ -20,7 +21,7 @@ import orjson
 
 from bdd100k_models.errors import UserError
 
-_LINE = re.compile(rb'\{"i":(\d+),')
+_LINE = re.compile(rb'\{"i":(\d+),("e":)?')
 _SUFFIX = ".jsonl"
 
 
@@ -52,10 +53,14 @@ class ShardWriter:
         except OSError as error:
             raise UserError(f"cannot write shards in {folder}: {error.strerror}") from error
 
-    def write(self, index: int, entries: Mapping[str, Any]) -> None:
-        """One image's entries, by key of the output file. On disk when this returns."""
+    def write(self, index: int, entries: Mapping[str, Any], error: str | None = None) -> None:
+        """One image's entries, by key of the output file. On disk when this returns.
+
+        ``error`` says why the image has no result; its entries are what stands in its place.
+        """
+        line: dict[str, Any] = {"i": index} if error is None else {"i": index, "e": error}
         try:
-            self._file.write(orjson.dumps({"i": index, "o": entries}) + b"\n")
+            self._file.write(orjson.dumps({**line, "o": entries}) + b"\n")
             self._file.flush()
         except OSError as error:
             raise UserError(
@@ -83,16 +88,26 @@ class Shards:
         self.paths = sorted(folder.glob("*" + _SUFFIX))
         self._file = np.full(count, -1, dtype=np.int32)
         self._offset = np.zeros(count, dtype=np.int64)
+        self._errors: dict[int, str] = {}
         for number, path in enumerate(self.paths):
             for offset, line in _whole_lines(path):
                 match = _LINE.match(line)
                 if match and int(match.group(1)) < count:
-                    self._file[int(match.group(1))] = number
-                    self._offset[int(match.group(1))] = offset
+                    index = int(match.group(1))
+                    self._file[index] = number
+                    self._offset[index] = offset
+                    self._errors.pop(index, None)
+                    if match.group(2):
+                        self._errors[index] = orjson.loads(line)["e"]
 
-    def missing(self) -> list[int]:
-        """Places of the images that no shard has."""
-        return [int(index) for index in np.flatnonzero(self._file < 0)]
+    def missing(self, *, retry_errors: bool = False) -> list[int]:
+        """Places of the images that no shard has; with ``retry_errors`` also those that failed."""
+        missing = {int(index) for index in np.flatnonzero(self._file < 0)}
+        return sorted(missing | self._errors.keys() if retry_errors else missing)
+
+    def errors(self) -> dict[int, str]:
+        """What went wrong with the images that failed, by place, in dataset order."""
+        return dict(sorted(self._errors.items()))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Entries of each image, in dataset order.

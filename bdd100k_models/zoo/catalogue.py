@@ -5,7 +5,6 @@ derived here: the files that the zoo's server keeps beside the weights, the tag 
 model predicts, the table columns. Neither torch nor any OpenMMLab package is imported.
 """
 
-import difflib
 import fnmatch
 import re
 import warnings
@@ -18,20 +17,9 @@ from typing import Any
 
 import yaml
 
-from bdd100k_models.errors import UserError
+from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.files.places import REPOSITORY
-
-TASKS: tuple[str, ...] = (
-    "tagging",
-    "det",
-    "ins_seg",
-    "sem_seg",
-    "drivable",
-    "pan_seg",
-    "pose",
-    "mot",
-    "mots",
-)
+from bdd100k_models.zoo.tasks import facts
 
 #: The server of the published models; every published file is below it.
 SERVER = "https://dl.cv.ethz.ch/bdd100k"
@@ -94,7 +82,7 @@ class PublishedModel:
 
     Attributes:
         name: the published name, unique over all tasks.
-        task: one of ``TASKS``.
+        task: one of ``zoo.tasks.TASKS``.
         method: name of the collection, as in the model card's headline.
         paper: where the method was published.
         authors: who published it.
@@ -229,8 +217,8 @@ def list_models(
     Raises:
         UserError: there is no such task.
     """
-    if task is not None and task not in TASKS:
-        raise UserError(f"no task {task!r}: tasks are {', '.join(TASKS)}")
+    if task is not None:
+        facts(task)  # tells an unknown one
     return [
         name
         for name, model in catalogue().items()
@@ -254,8 +242,7 @@ def find(name: str) -> PublishedModel:
         model = aliases[name]
         warnings.warn(f"{name} is an older name of {model.name}", UserWarning, stacklevel=2)
         return model
-    close = difflib.get_close_matches(name, [*models, *aliases], n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "tools/list_models.py lists them"
+    hint = nearest(name, [*models, *aliases], "tools/list_models.py lists them")
     raise UserError(f"no published model is named {name!r}: {hint}")
 
 

@@ -128,3 +128,22 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         ShardWriter(tmp_path, "full") as shard,
     ):
         shard.write(0, {"det": {"name": "a.jpg", "labels": []}})
+
+
+def test_a_failed_image_is_done_but_may_be_tried_again(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path / "s", "000-rank0") as shard:
+        shard.write(0, {"det": frame(0, 1)})
+        shard.write(2, {"det": frame(2, 0)}, error="cannot read «2.jpg»")
+        shard.write(1, {"det": frame(1, 0)}, error="too large")
+    shards = Shards(tmp_path / "s", 3)
+    assert shards.errors() == {1: "too large", 2: "cannot read «2.jpg»"}
+    assert list(shards.errors()) == [1, 2]
+    assert shards.missing() == [] and shards.missing(retry_errors=True) == [1, 2]
+    (path,) = merge(shards, [Output("det", "det.json", first_id=1)], tmp_path)
+    frames = json.loads(path.read_bytes())["frames"]
+    assert [len(frame["labels"]) for frame in frames] == [1, 0, 0]
+    with ShardWriter(tmp_path / "s", "001-rank0") as shard:
+        shard.write(1, {"det": frame(1, 2)})
+    again = Shards(tmp_path / "s", 4)
+    assert again.errors() == {2: "cannot read «2.jpg»"}
+    assert again.missing() == [3] and again.missing(retry_errors=True) == [2, 3]

@@ -8,7 +8,7 @@ import yaml
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
-from bdd100k_models.zoo import catalogue, model_cards
+from bdd100k_models.zoo import catalogue, model_cards, tasks
 
 CARD = """\
 ### M
@@ -25,12 +25,12 @@ CARD = """\
 """
 
 
-@pytest.mark.parametrize("task", catalogue.TASKS)
+@pytest.mark.parametrize("task", tasks.TASKS)
 def test_readmes_are_up_to_date(task: str) -> None:
     assert model_cards.stale([task]) == [], "run python tools/model_card.py"
 
 
-@pytest.mark.parametrize("task", catalogue.TASKS)
+@pytest.mark.parametrize("task", tasks.TASKS)
 def test_readmes_name_every_model_of_the_task(task: str) -> None:
     text = (REPOSITORY / task / "README.md").read_text(encoding="utf-8")
     for name in catalogue.list_models(task):
