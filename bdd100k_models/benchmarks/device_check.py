@@ -35,11 +35,11 @@ MODES = ("fp32", "tf32", "fp16", "bf16", "compiled")
 #: Largest disagreement of a mode: of pixels and of scores, and of findings and keypoints, where a
 #: single one among some dozens may fall on the other side of a limit.
 LIMITS = {
-    "fp32": (0.002, 0.03),
-    "compiled": (0.002, 0.03),
-    "tf32": (0.01, 0.1),
-    "fp16": (0.01, 0.1),
-    "bf16": (0.04, 0.25),
+    "fp32": (0.001, 0.03),
+    "compiled": (0.001, 0.03),
+    "tf32": (0.005, 0.1),
+    "fp16": (0.005, 0.1),
+    "bf16": (0.02, 0.25),
 }
 #: Largest relative difference between the first step's loss and the CPU's.
 _LOSS_LIMIT = 0.01
