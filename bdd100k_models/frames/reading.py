@@ -52,23 +52,32 @@ def read_names(path: Path, what: str = "annotations") -> list[str]:
                 f"{what} {path} is neither COCO nor Scalabel JSON; run tools/prepare_data.py"
             )
         return [frame["name"] for frame in read_frames(path, what)]
-    images = content["images"]
+    return picture_names(content, f"{what} {path}")
+
+
+def picture_names(content: Any, where: str) -> list[str]:
+    """Names of the pictures of a COCO file's content, in its order.
+
+    Raises:
+        UserError: none, no names, or one name twice; ``where`` begins the message.
+    """
+    images = _member(content, "images")
     if not isinstance(images, list):
         raise UserError(
-            f"{what} {path}: 'images' is {_kind(images)}, not a list; run tools/prepare_data.py"
+            f"{where}: 'images' is {_kind(images)}, not a list; run tools/prepare_data.py"
         )
     names = []
     for index, image in enumerate(images):
         name = _member(image, "file_name")
         if not _is_name(name):
             raise UserError(
-                f"{what} {path}: 'file_name' of image {index} is {_kind(name)}, not the name of a "
+                f"{where}: 'file_name' of image {index} is {_kind(name)}, not the name of a "
                 "file; run tools/prepare_data.py"
             )
         names.append(name)
     if not names:
-        raise UserError(f"{what} {path} has no images; is it the file of the right split?")
-    _check_unique(names, f"{what} {path}")
+        raise UserError(f"{where} has no images; is it the file of the right split?")
+    _check_unique(names, where)
     return names
 
 
