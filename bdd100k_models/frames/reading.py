@@ -167,7 +167,9 @@ def _graph_problem(graph: Any) -> str | None:
     for node in nodes:
         if not isinstance(_member(node, "id"), (str, int)):
             return "a node of 'graph' has no 'id'"
-        place = node.get("location")
+        name, place = node.get("category"), node.get("location")
+        if name is not None and not isinstance(name, str):
+            return f"'category' of a node of 'graph' is {_kind(name)}, not text"
         if not isinstance(place, (list, tuple)) or len(place) != 2:
             return "'location' of a node of 'graph' is not a pair of numbers"
         if not all(map(_is_number, place)):

@@ -341,7 +341,7 @@ def _draw_pose(
     }
     edges = [
         (points[edge["source"]], points[edge["target"]], edge.get("type"))
-        for edge in graph.get("edges", ())
+        for edge in graph.get("edges") or ()
         if edge["source"] in points and edge["target"] in points
     ]
     for start, end, _ in edges:
@@ -359,7 +359,7 @@ def _draw_pose(
 
 def _shown_nodes(graph: Mapping[str, Any], min_score: float) -> list[Mapping[str, Any]]:
     """Predicted nodes with enough score, or annotated nodes that an annotator gave a place."""
-    nodes = list(graph.get("nodes", ()))
+    nodes = list(graph.get("nodes") or ())
     annotated = any(node.get("visibility") for node in nodes)
     return [
         node

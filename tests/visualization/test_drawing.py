@@ -219,6 +219,12 @@ def test_pose_is_a_skeleton_with_a_colour_for_each_side(grey: np.ndarray) -> Non
     assert tuple(drawn[163, 400]) == SIDES["right_side"]
 
 
+def test_a_pose_without_edges(grey: np.ndarray) -> None:
+    label = pose([0.9] * 18)
+    label["graph"]["edges"] = None
+    assert changed(grey, draw_frame(grey, frame(label))).any()
+
+
 def test_weak_keypoints_and_their_edges_are_left_out(grey: np.ndarray) -> None:
     drawn = draw_frame(grey, frame(pose([0.9, 0.9] + [0.1] * 16)))
     rows = np.nonzero(changed(grey, drawn).any(axis=1))[0]
