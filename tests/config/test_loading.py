@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from mmcv import Config
 
 from bdd100k_models import config, load_config
+from bdd100k_models.config.loading import apply_options
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import REPOSITORY
 
@@ -112,3 +114,12 @@ def test_text_in_the_place_of_a_number(key: str, value: str, message: str) -> No
 def test_text_in_the_place_of_text_or_nothing() -> None:
     cfg = load_config(NAME, options={"load_from": "x.pth", "model.type": "Y", "new.key": "z"})
     assert (cfg.load_from, cfg.model.type, cfg.new.key) == ("x.pth", "Y", "z")
+
+
+@pytest.mark.parametrize("now", [512.0, {"init_scale": 512}])
+def test_a_loss_scale_may_be_dynamic(now: object) -> None:
+    cfg = Config({"fp16": {"loss_scale": now}})
+    apply_options(cfg, {"fp16.loss_scale": "dynamic"})
+    assert cfg.fp16.loss_scale == "dynamic"
+    with pytest.raises(UserError, match="which is no text"):
+        apply_options(Config({"fp16": {"loss_scale": now}}), {"fp16.loss_scale": "static"})
