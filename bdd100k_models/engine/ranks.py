@@ -118,9 +118,7 @@ class Ranks:
 
     def barrier(self) -> None:
         """Wait for all ranks."""
-        if self.size > 1:
-            with self._peers_there():
-                dist.barrier(group=self._host)
+        self.any(False)  # torch's own barrier picks a GPU where there is one
 
     def gather(self, value: T) -> list[T]:
         """The value of every rank, on every rank, by rank; any that can be pickled."""
