@@ -26,11 +26,14 @@ INCOMPLETE = 3
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16")
 
 
+_STOPPED = "stopped; images that are done are kept, --resume goes on with them"
+
+
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     """The whole of a task's ``test.py``; gives the exit status."""
     return arguments.run(
         lambda: _test(task_name, argv),
-        stopped="stopped; images that are done are kept, --resume goes on with them",
+        _STOPPED,
     )
 
 
@@ -93,13 +96,8 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     from bdd100k_models.engine.ranks import join
 
     ranks = join(args.launcher, args.device, args.local_rank)
-    failed = True
-    try:
-        status = _predict_and_score(task, args, ranks)
-        failed = False
-        return status
-    finally:
-        ranks.shutdown(failed)
+    with arguments.process_group(ranks, _STOPPED):
+        return _predict_and_score(task, args, ranks)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -130,7 +128,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     root = config.data_root(args.data_root)
     with ranks.together():
         cfg = config.load_config(
-            args.config, options=arguments.parse_options(args.cfg_options), data_root=args.data_root
+            args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
         options = task.settle(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bdd100k_models import weights
 from bdd100k_models.config import load_config
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
@@ -39,7 +40,6 @@ from bdd100k_models.tasks.base import (
     Task,
     records_of_images,
 )
-from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config
