@@ -24,7 +24,7 @@ from bdd100k_models.tasks.base import ImageRecord, Prediction
 from bdd100k_models.tasks.pose import PoseOptions
 from bdd100k_models.tasks.pose_boxes import PersonBox
 from bdd100k_models.visualization.pictures import save_picture
-from bdd100k_models.weights import load_weights
+from bdd100k_models.weights.fitting import load_weights
 
 if TYPE_CHECKING:
     from mmcv import Config
