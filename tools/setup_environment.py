@@ -7,7 +7,8 @@ Runs on a bare Python, before any package is there.
 
 ``--torch-index`` is the package index of a torch build (the "Get Started" page of pytorch.org
 shows them: CPU only, or a CUDA version); by default the ordinary build of the platform is taken. A
-torch >= 2.4 with its torchvision that the environment already has is left as it is.
+torch >= 2.10 with its torchvision that the environment already has is left as it is; an older one
+is replaced, as its loader can be made to run code by a checkpoint (CVE-2026-24747).
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = (3, 11)
-OLDEST_TORCH = (2, 4)
+OLDEST_TORCH = (2, 10)
 REQUIREMENTS = (
     "requirements-torch.txt",
     "requirements.txt",
@@ -99,9 +100,16 @@ def install(folder: Path, torch_index: "str | None", system_site_packages: bool)
     pip = [os.fspath(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     # --build-constraint came with pip 25.3.
     step("pip", [*pip, "install", "pip>=25.3"])
-    if has_torch(python):
-        print("torch: the installed one is new enough, it stays")
+    version = torch_version(python)
+    if version is not None and is_new_enough(version):
+        print(f"torch {version} is there and new enough, it stays")
     else:
+        if version is not None:
+            oldest = ".".join(map(str, OLDEST_TORCH))
+            print(
+                f"torch {version} is there and is replaced: before {oldest} a checkpoint can make "
+                "it run code"
+            )
         index = ["--index-url", torch_index] if torch_index else []
         step("torch", [*pip, "install", *index, "-r", str(ROOT / "requirements-torch.txt")])
     build = ["--build-constraint", str(ROOT / "build-constraints.txt")]
@@ -121,11 +129,16 @@ def step(what: str, command: "list[str]") -> None:
     subprocess.run(command, check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 
 
-def has_torch(python: Path) -> bool:
-    """Whether the environment has a torch that is new enough, and its torchvision."""
+def torch_version(python: Path) -> "str | None":
+    """The version of torch in an environment that has it with a torchvision that fits."""
     code = "import torch, torchvision; torch.ops.torchvision.nms; print(torch.__version__)"
     answer = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    match = re.match(r"(\d+)\.(\d+)", answer.stdout)
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def is_new_enough(version: str) -> bool:
+    """Whether torch's restricted loader has no known hole."""
+    match = re.match(r"(\d+)\.(\d+)", version)
     return bool(match) and (int(match.group(1)), int(match.group(2))) >= OLDEST_TORCH
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
+
+if TYPE_CHECKING:
+    from bdd100k_models.engine.ranks import Ranks
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -18,24 +24,80 @@ INTERRUPTED = 130
 def run(main: Callable[[], int | None], stopped: str = "stopped") -> int:
     """Call ``main``; a :class:`UserError` becomes one line on stderr and exit status 2.
 
-    ``stopped`` is what to say when the user interrupts it. Of several ranks only the first tells
-    what all of them met alike.
+    ``stopped`` is what to say when the user interrupts it (Ctrl-C), or a scheduler does (SIGTERM).
     """
     try:
-        return main() or 0
-    except UserError as error:
-        rank = os.environ.get("RANK", "0")
-        if rank == "0" or not getattr(error, "shared", False):
-            prefix = "error" if rank == "0" else f"error (rank {rank})"
-            print(f"{prefix}: {error}", file=sys.stderr, flush=True)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print(stopped, file=sys.stderr)
-        return INTERRUPTED
+        with _terminable():
+            return main() or 0
+    except (UserError, KeyboardInterrupt) as error:
+        return _tell(error, stopped)
     except BrokenPipeError:
         # Whoever read the output has left; the interpreter must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextmanager
+def process_group(ranks: Ranks, stopped: str = "stopped") -> Iterator[None]:
+    """Within, this process is one of ``ranks``, and afterwards leaves with all of them.
+
+    Where the block raises, one of several ranks tells why and ends here and now: the interpreter's
+    own way out would wait for GPUs, and they for peers that may be gone. ``stopped`` as for
+    :func:`run`.
+    """
+    try:
+        yield
+        ranks.shutdown()
+    except BaseException as error:
+        if ranks.size == 1:
+            raise
+        status = _tell(error, stopped, ranks)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        ranks.shutdown(failed=True)
+        os._exit(status)
+
+
+def _tell(error: BaseException, stopped: str, ranks: Ranks | None = None) -> int:
+    """One line on stderr for what ended the run; gives the exit status.
+
+    Of several ranks only the first tells what all of them met alike, and none what another one has
+    told already. Others hear that this one has told (see ``Ranks.first_to_tell``).
+    """
+    rank = os.environ.get("RANK", "0")
+    if isinstance(error, KeyboardInterrupt):
+        status, line = INTERRUPTED, stopped if rank == "0" else None
+    elif isinstance(error, UserError):
+        status, line = USER_ERROR, f"{'error' if rank == '0' else f'error (rank {rank})'}: {error}"
+        if getattr(error, "told", False) or (rank != "0" and getattr(error, "shared", False)):
+            line = None
+    else:
+        status, line = 1, "".join(traceback.format_exception(error)).rstrip()
+    if line is not None:
+        if ranks is not None:
+            ranks.first_to_tell()
+        print(line, file=sys.stderr, flush=True)
+    return status
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within, SIGTERM is a :class:`KeyboardInterrupt`; for processes forked meanwhile, the end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python delivers signals to the main thread alone
+        return
+    owner = os.getpid()
+
+    def stop(number: int, frame: Any) -> None:
+        if os.getpid() != owner:
+            os._exit(128 + number)
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -83,25 +145,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
-
-
-def parse_options(items: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` items as mmcv reads them: numbers, booleans, None, lists, tuples.
-
-    Raises:
-        UserError: an item without a key or ``=``, or brackets that do not match.
-    """
-    if not items:
-        return {}
-    from mmcv import DictAction
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--options", nargs="+", action=DictAction)
-    broken = next((item for item in items if not re.match(r"[^=]+=", item)), None)
-    if broken is not None:
-        raise UserError(f"--cfg-options {broken}: write KEY=VALUE")
-    try:
-        options: dict[str, Any] = parser.parse_args(["--options", *items]).options
-    except (ValueError, AssertionError) as error:
-        raise UserError(f"--cfg-options: {error}") from error
-    return options

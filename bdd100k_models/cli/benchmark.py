@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bdd100k_models.cli.arguments import positive
+from bdd100k_models.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +33,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     memory.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     memory.set_defaults(run=run_memory)
+    waits = parts.add_parser(
+        "waits", help="where the host waits for its GPU, picture by picture, on a rehearsed one"
+    )
+    waits.add_argument(
+        "configs",
+        nargs="*",
+        metavar="CONFIG",
+        help="config files or published names (default: the mini model of each task)",
+    )
+    waits.add_argument(
+        "--checkpoint",
+        metavar="FILE|URL",
+        help="weights of the one CONFIG (default: those beside it, else seeded ones)",
+    )
+    waits.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    waits.set_defaults(run=run_waits)
     return parser
 
 
@@ -72,4 +89,28 @@ def run_memory(args: argparse.Namespace) -> int:
     if args.json is not None:
         rows = [dataclasses.asdict(figure) for figure in figures]
         write_json(args.json, {"machine": machine(), "memory": rows})
+    return 0
+
+
+def run_waits(args: argparse.Namespace) -> int:
+    """``waits``: :func:`bdd100k_models.benchmarks.rehearsed_run.measure_waits`.
+
+    Raises:
+        UserError: ``--checkpoint`` without the one config that it is for.
+    """
+    from bdd100k_models.benchmarks.rehearsed_run import MINI_MODELS, measure_waits, waits_table
+    from bdd100k_models.benchmarks.timing import machine
+    from bdd100k_models.files import write_json
+
+    if args.checkpoint is not None and len(args.configs) != 1:
+        raise UserError("--checkpoint holds the weights of one CONFIG: name that one")
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure_waits(args.configs or MINI_MODELS, Path(folder), args.checkpoint)
+    print(waits_table(found))
+    if args.json is not None:
+        figures = [
+            {"model": name, "seeded": picture.seeded, **picture.waits.figures()}
+            for name, picture in found.items()
+        ]
+        write_json(args.json, {"machine": machine(), "waits": figures})
     return 0

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdd100k_models import weights
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 
@@ -17,8 +17,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="download.py",
         description="Fetch weights of published models into the local store "
-        f"(${checkpoint.STORE_VARIABLE}, else ~/.cache/bdd100k_models), from the mirrors in "
-        f"${checkpoint.MIRRORS_VARIABLE} or the published server.",
+        f"(${weights.STORE_VARIABLE}, else ~/.cache/bdd100k_models), from the mirrors in "
+        f"${weights.MIRRORS_VARIABLE} or the published server.",
     )
     parser.add_argument("patterns", nargs="*", metavar="NAME", help="names or wildcards")
     parser.add_argument("--task", choices=tasks.TASKS, metavar="TASK", help="%(choices)s")
@@ -49,11 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.source is not None:
         if len(models) != 1:
             raise UserError(f"--from takes one model, {len(models)} are named")
-        print(f"wrote {checkpoint.add_to_store(args.source, models[0])}")
+        print(f"wrote {weights.add_to_store(args.source, models[0])}")
         return 0
     if args.list:
         for model in models:
-            mark = "stored" if checkpoint.stored_path(model).is_file() else "-"
+            mark = "stored" if weights.stored_path(model).is_file() else "-"
             print(f"{mark:7} {model.name}")
         return 0
     failed = 0
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def downloaded(model: PublishedModel) -> bool:
     """Fetch the weights of a model and say where they are, or why they are nowhere."""
     try:
-        print(f"{model.name}: {checkpoint.find_published(model)}")
+        print(f"{model.name}: {weights.find_published(model)}")
     except UserError as error:
         print(f"{model.name}: {error}")
         return False
@@ -76,16 +76,13 @@ def downloaded(model: PublishedModel) -> bool:
 
 def verified(model: PublishedModel) -> bool:
     """Compare the stored weights of a model with their MD5; those that are not stored count not."""
-    path = checkpoint.stored_path(model)
+    path = weights.stored_path(model)
     if not path.is_file():
         return True
     try:
-        known = checkpoint.verify(path)
+        known = weights.verify(path, model.md5)
     except UserError as error:
         print(f"{model.name}: {error}")
         return False
-    if not known and model.md5 is not None and checkpoint.md5(path) != model.md5:
-        print(f"{model.name}: {path} is damaged: its MD5 is not the published {model.md5}")
-        return False
-    print(f"{model.name}: {'ok' if known or model.md5 else f'no MD5 to compare {path} with'}")
+    print(f"{model.name}: {'ok' if known else f'no MD5 to compare {path} with'}")
     return True

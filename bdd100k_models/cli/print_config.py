@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bdd100k_models.cli import arguments
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The arguments of the script."""
@@ -34,10 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: no such config, an option that does not fit, or a value without literal form.
     """
     args = make_parser().parse_args(argv)
-    from bdd100k_models.config import apply_options, read_config
-    from bdd100k_models.config.text import standalone_text
+    from bdd100k_models.config import apply_options, parse_options, read_config, standalone_text
 
     cfg = read_config(args.config)
-    apply_options(cfg, arguments.parse_options(args.cfg_options))
+    apply_options(cfg, parse_options(args.cfg_options))
     print(standalone_text(cfg), end="")
     return 0

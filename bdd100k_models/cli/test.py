@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,9 @@ from bdd100k_models.errors import UserError
 if TYPE_CHECKING:
     from mmcv import Config
 
-    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.engine.ranks import Ranks
     from bdd100k_models.engine.run import Places
-    from bdd100k_models.tasks.base import Split, Task
+    from bdd100k_models.tasks.base import Task
 
 #: Exit status where all is written, but images failed.
 INCOMPLETE = 3
@@ -26,11 +26,14 @@ INCOMPLETE = 3
 PRECISIONS = ("auto", "fp32", "tf32", "fp16", "bf16")
 
 
+_STOPPED = "stopped; images that are done are kept, --resume goes on with them"
+
+
 def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     """The whole of a task's ``test.py``; gives the exit status."""
     return arguments.run(
         lambda: _test(task_name, argv),
-        stopped="stopped; images that are done are kept, --resume goes on with them",
+        _STOPPED,
     )
 
 
@@ -93,13 +96,8 @@ def _test(task_name: str, argv: Sequence[str] | None) -> int:
     from bdd100k_models.engine.ranks import join
 
     ranks = join(args.launcher, args.device, args.local_rank)
-    failed = True
-    try:
-        status = _predict_and_score(task, args, ranks)
-        failed = False
-        return status
-    finally:
-        ranks.shutdown(failed)
+    with arguments.process_group(ranks, _STOPPED):
+        return _predict_and_score(task, args, ranks)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -123,13 +121,14 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models import config, evaluation
     from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.engine.ranks import check_shared
-    from bdd100k_models.engine.run import RunOptions, run
+    from bdd100k_models.engine.run import RunOptions, run, score
+    from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
 
     root = config.data_root(args.data_root)
     with ranks.together():
         cfg = config.load_config(
-            args.config, options=arguments.parse_options(args.cfg_options), data_root=args.data_root
+            args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
         options = task.settle(
@@ -148,6 +147,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         fuse_conv_bn=args.fuse_conv_bn,
         report=print if ranks.first else _say_nothing,
         ranks=ranks,
+        task=task,
         settings=options,
     )
     if args.tmpdir and predictor.converter.mask_folder:
@@ -177,9 +177,25 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     if places.pictures is not None:
         print(f"{outcome.drawn} pictures are drawn in {places.pictures}")
     if args.eval is not None:
-        names = [record.name for record in records] if args.limit else None
-        _score(predictor, places.out, root, args.split, names, args.nproc)
+        scores = score(predictor, records, outcome, places.out, root, args.split, args.nproc)
+        print(scores.table())
+        scores.save(places.out / "scores.json")
+        write_json(places.out / "summary.json", scores.summary)
+        print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
+    _tell_failed(outcome.failed, places.out)
     return status
+
+
+def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+    """The last word, on images that have no result."""
+    if failed:
+        first = next(iter(failed.values()))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        print(
+            f"error: {first}{more}; it has no labels in what was written, {out / 'errors.json'} "
+            "names all; --resume tries them again",
+            file=sys.stderr,
+        )
 
 
 def _places(args: argparse.Namespace, cfg: Config, ranks: Ranks) -> Places:
@@ -208,25 +224,6 @@ def _shards(args: argparse.Namespace, out: Path, ranks: Ranks) -> Path:
         return out / ".shards"
     digest = hashlib.sha256(os.fspath(out).encode()).hexdigest()[:12]
     return Path(args.tmpdir).expanduser().resolve() / ranks.broadcast(f"{out.name}-{digest}.shards")
-
-
-def _score(
-    predictor: Predictor,
-    out: Path,
-    root: Path,
-    split: Split,
-    names: list[str] | None,
-    nproc: int | None,
-) -> None:
-    """Official scores of what a run wrote: a table, and two files."""
-    from bdd100k_models.engine.run import score
-    from bdd100k_models.files import write_json
-
-    scores = score(predictor, out, root, split, names, nproc)
-    print(scores.table())
-    scores.save(out / "scores.json")
-    write_json(out / "summary.json", scores.summary)
-    print(f"wrote {out / 'scores.json'} (per class) and {out / 'summary.json'}")
 
 
 def _say_nothing(text: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.cli import arguments
 from bdd100k_models.errors import UserError
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from bdd100k_models.tasks.base import Task
 
 
+_STOPPED = "stopped; --resume goes on from the last checkpoint"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The whole of ``tools/train.py``; gives the exit status."""
-    return arguments.run(lambda: _train(argv))
+    return arguments.run(lambda: _train(argv), _STOPPED)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -61,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="stop after step N with a checkpoint; the schedule stays that of the config",
     )
-    run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
+    run.add_argument("--workers", type=_workers, metavar="N", help="processes that load pictures")
     run.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -83,6 +86,13 @@ def _seed(text: str) -> int:
     return value
 
 
+def _workers(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
 def _train(argv: Sequence[str] | None) -> int:
     args = make_parser().parse_args(argv)
     if args.resume and args.overwrite:
@@ -93,22 +103,21 @@ def _train(argv: Sequence[str] | None) -> int:
     from bdd100k_models.engine.ranks import join
     from bdd100k_models.tasks import task_of
 
-    published = config.read_config(args.config)
-    task = task_of(published)
-    task.register()
-    options = arguments.parse_options(args.cfg_options)
-    cfg = config.load_config(args.config, options=options, data_root=args.data_root)
     ranks = join(args.launcher, args.device, args.local_rank)
-    try:
-        settings = _settings(args, cfg, published, ranks)
+    with arguments.process_group(ranks, _STOPPED):
+        with ranks.together():
+            published = config.read_config(args.config)
+            task = task_of(published)
+            task.register()
+            options = config.parse_options(args.cfg_options)
+            cfg = config.load_config(args.config, options=options, data_root=args.data_root)
+            settings = _settings(args, cfg, published, ranks)
         _pretrained(cfg, args, ranks)
         validation = None
         if not args.no_validate:
             root = config.data_root(args.data_root)
             validation = _validation(task, cfg, root, settings, ranks)
         training.train(task, cfg, settings, ranks, validation)
-    finally:
-        ranks.shutdown()
     return 0
 
 
@@ -142,7 +151,22 @@ def _portable_text(cfg: Config, root: Path) -> str:
 
     portable = copy.deepcopy(cfg)
     portable.load_from = portable.resume_from = None
-    return standalone_text(portable).replace(os.fspath(root), "data/bdd100k")
+    for key in list(portable):
+        portable[key] = _without_root(portable[key], os.fspath(root))
+    return standalone_text(portable)
+
+
+def _without_root(value: Any, root: str) -> Any:
+    """A nest of settings with paths at or below ``root`` as configs spell them."""
+    if isinstance(value, str):
+        if value == root or value.startswith(root.rstrip("/") + "/"):
+            return "data/bdd100k" + value[len(root.rstrip("/")) :].rstrip("/")
+        return value
+    if isinstance(value, Mapping):
+        return type(value)({key: _without_root(item, root) for key, item in value.items()})  # type: ignore[call-arg]
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without_root(item, root) for item in value)
+    return value
 
 
 def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
@@ -153,15 +177,12 @@ def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
     if args.no_pretrained:
         without_pretrained(cfg.model)
         return
-    problem = None
-    if ranks.local == 0:
-        try:
+    with ranks.together():
+        if ranks.local == 0:
             pretrained.localize(cfg.model, report=print)
-        except UserError as error:
-            problem = str(error)
-    ranks.agree(problem)
-    if ranks.local != 0:
-        pretrained.localize(cfg.model, report=lambda text: None)
+    with ranks.together():
+        if ranks.local != 0:
+            pretrained.localize(cfg.model, report=lambda text: None)
 
 
 def _validation(

@@ -6,12 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bdd100k_models.cli.arguments import positive
-from bdd100k_models.errors import UserError
 from bdd100k_models.frames import Frame
-from bdd100k_models.frames.reading import read_frames
+from bdd100k_models.frames.reading import check_labels, read_frames
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,13 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw what ``argv`` names.
 
     Raises:
-        UserError: files that are missing or wrong; see :func:`read_frames` and ``read_picture``.
+        UserError: files that are missing or wrong; see :func:`read_frames`, `check_labels`,
+            `check_targets` and `read_picture`.
     """
     args = build_parser().parse_args(argv)
+    from bdd100k_models.visualization import check_targets
+
     frames = read_frames(args.frames, "frames")[: args.limit]
+    check_labels(frames, f"frames {args.frames}")
+    check_targets(((f["name"], args.images / f["name"]) for f in frames), args.out)
     truth = None
     if args.ground_truth is not None:
         truth = {frame["name"]: frame for frame in read_frames(args.ground_truth, "ground truth")}
+        shown = [truth[frame["name"]] for frame in frames if frame["name"] in truth]
+        check_labels(shown, f"ground truth {args.ground_truth}")
     started = reported = time.monotonic()
     for number, frame in enumerate(frames, start=1):
         draw_one(frame, args.images, args.out, args.min_score, truth)
@@ -74,17 +80,15 @@ def draw_one(
     """Draw one frame and write it below ``out`` under its own name; gives the file.
 
     Raises:
-        UserError: the picture is missing, or the frame's name leaves the folder.
+        UserError: the picture is missing, or cannot be written.
     """
     from bdd100k_models.visualization import beside, draw_frame, read_picture, save_picture
     from bdd100k_models.visualization.pictures import drawn_name
 
-    name = PurePosixPath(frame["name"])
-    if name.is_absolute() or ".." in name.parts:
-        raise UserError(f"frame {frame['name']!r} names a picture outside the folder {images}")
+    name = frame["name"]
     image = read_picture(images / name)
     picture = draw_frame(image, frame, min_score=min_score)
     if truth is not None:
-        true_frame = truth.get(frame["name"], {"name": frame["name"]})
+        true_frame = truth.get(name, {"name": name})
         picture = beside([draw_frame(image, true_frame), picture], ["ground truth", "predictions"])
-    return save_picture(out / drawn_name(str(name)), picture)
+    return save_picture(out / drawn_name(name), picture)

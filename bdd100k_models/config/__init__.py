@@ -1,12 +1,13 @@
 """A config file made ready to run: found, read, overridden, its data root in place; and printed."""
 
+from bdd100k_models.config.keys import registry_hint
 from bdd100k_models.config.loading import (
     DATA_ROOT_VARIABLE,
-    apply_options,
     data_root,
     load_config,
     read_config,
 )
+from bdd100k_models.config.options import apply_options, parse_options
 from bdd100k_models.config.text import standalone_text
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "apply_options",
     "data_root",
     "load_config",
+    "parse_options",
     "read_config",
+    "registry_hint",
     "standalone_text",
 ]

@@ -7,6 +7,7 @@ relative to the current folder.
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import traceback
@@ -14,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from bdd100k_models.config.options import apply_options
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import REPOSITORY
 from bdd100k_models.zoo.configs import find_config
@@ -35,20 +39,59 @@ def read_config(config: str | Path) -> Config:
     """The config as its file and bases say, paths untouched.
 
     Raises:
-        UserError: not found, or the file does not evaluate (the message names file and reason).
+        UserError: not found, or the file does not evaluate (the message names file and reason), or
+            its bases go round in a circle (the message names it).
     """
     from mmcv import Config
 
     path = find_config(config)
+    _refuse_circle([path])
+    search_path = list(sys.path)
     try:
         return Config.fromfile(os.fspath(path))
-    except Exception as error:  # a config is a program: it can fail in any way
+    except (Exception, SystemExit) as error:  # a config is a program: it can fail in any way
         _drop_temporary_files(error)
+        sys.path[:] = search_path  # mmcv leaves the folder of its copy there
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+        if isinstance(error, SystemExit):
+            reason = f"it ends the program, with {reason}"
         raise UserError(f"config {path} cannot be read: {reason}") from error
 
 
-def _drop_temporary_files(error: Exception) -> None:
+def _refuse_circle(chain: list[Path]) -> None:
+    """Raise where a config of ``chain``, each a base of the one before, is a base of its own."""
+    for base in _bases(chain[-1]):
+        if base in chain:
+            circle = [*chain[chain.index(base) :], base]
+            names = " -> ".join(os.path.relpath(path, chain[0].parent) for path in circle)
+            raise UserError(f"config {chain[0]} cannot be read: its bases go in a circle: {names}")
+        _refuse_circle([*chain, base])
+
+
+def _bases(path: Path) -> list[Path]:
+    """What a config file says in ``_base_``; nothing where that cannot be told without running."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".py":
+            named = [
+                ast.literal_eval(node.value)
+                for node in ast.parse(text).body
+                if isinstance(node, ast.Assign)
+                and any(isinstance(name, ast.Name) and name.id == "_base_" for name in node.targets)
+            ]
+            given = named[-1] if named else []
+        else:
+            content = yaml.safe_load(text)  # JSON is YAML
+            given = content.get("_base_", []) if isinstance(content, dict) else []
+    except (OSError, ValueError, SyntaxError, RecursionError, yaml.YAMLError):
+        return []
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)):
+        return []
+    return [Path(os.path.abspath(path.parent / name)) for name in names if isinstance(name, str)]
+
+
+def _drop_temporary_files(error: BaseException) -> None:
     """Let go, silently, of the copy of a config that mmcv (1.7.0) has open when reading it fails.
 
     Its folder is removed before it, so that Python would print a second error when it goes.
@@ -61,35 +104,6 @@ def _drop_temporary_files(error: Exception) -> None:
         sys.unraisablehook = hook
 
 
-def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Override entries of a config in place; see :func:`load_config`.
-
-    Raises:
-        UserError: an option that cannot be applied, or text where a number or a dict stands.
-    """
-    for key, value in options.items():
-        now = _value_at(cfg, key)
-        if isinstance(value, str) and isinstance(now, (bool, int, float, Mapping)):
-            raise UserError(f"--cfg-options {key}={value}: it is {now!r} now, which is no text")
-    try:
-        cfg.merge_from_dict(dict(options))
-    except (KeyError, TypeError, IndexError, AssertionError) as error:
-        raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
-
-
-def _value_at(cfg: Config, key: str) -> Any:
-    """What stands at a dotted key; None where nothing does."""
-    value: Any = cfg
-    for part in key.split("."):
-        if isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        elif isinstance(value, Mapping) or value is cfg:
-            value = value.get(part)
-        else:
-            return None
-    return value
-
-
 def load_config(
     config: str | Path,
     *,
@@ -100,7 +114,7 @@ def load_config(
 
     ``options`` are dotted keys as ``--cfg-options`` takes them,
     ``{"model.test_cfg.score_thr": 0}``; list items are addressed by number
-    (``data.test.pipeline.0.type``).
+    (``data.test.pipeline.0.type``), and ``+`` begins a key that the config does not know.
 
     Raises:
         UserError: see :func:`read_config`; or an option that cannot be applied.

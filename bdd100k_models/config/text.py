@@ -12,18 +12,31 @@ if TYPE_CHECKING:
     from mmcv import Config
 
 _WIDTH = 100
+#: What the text calls, and what mmcv reads as more than a value.
+_TAKEN = ("dict", "float", "_base_")
 
 
 def standalone_text(cfg: Config) -> str:
     """Python source that evaluates to ``cfg``, one assignment for each of its keys.
 
     Raises:
-        UserError: the config holds something that has no literal form (a function, a class).
+        UserError: the config holds something that has no literal form (a function, a class), or
+            one of its keys is no name: printed as it is, it would be code.
     """
+    for key in cfg:
+        _check_key(key, cfg.filename)
     try:
         return "".join(f"{key} = {_literal(cfg[key], len(key) + 3, 0)}\n" for key in cfg)
     except TypeError as error:
         raise UserError(f"{cfg.filename} cannot be printed: {error}") from error
+
+
+def _check_key(key: object, filename: str | None) -> None:
+    is_name = isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
+    if not is_name or str(key).startswith("__") or key in _TAKEN:
+        raise UserError(
+            f"{filename} cannot be printed: its key {key!r} is no name that a config can assign to"
+        )
 
 
 def _literal(value: Any, column: int, indent: int) -> str:

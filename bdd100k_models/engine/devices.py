@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_CPU = torch.device("cpu")
 
 
 def resolve_device(text: str, ranks: Ranks | None = None) -> torch.device:
@@ -166,9 +167,15 @@ def cores(ranks: Ranks | None = None) -> int:
     return cores_of(places[ranks.rank], places)
 
 
-def loader_workers(wanted: int, ranks: Ranks | None = None) -> int:
-    """Loader processes of this rank: ``wanted`` as the config says, no more than it has cores."""
-    return max(0, min(wanted, cores(ranks)))
+def loader_workers(wanted: int, ranks: Ranks | None = None, device: torch.device = _CPU) -> int:
+    """Loader processes of this rank where nobody asks for a number: at most ``wanted``.
+
+    A GPU leaves all cores to them. On a CPU the network takes the time, and its threads wait for
+    each other, so that it gets three cores of four and none with a loader on it: with fewer than
+    four, pictures are loaded between its steps.
+    """
+    available = cores(ranks)
+    return min(wanted, available if device.type == "cuda" else available // 4)
 
 
 def use_cores(device: torch.device, ranks: Ranks | None = None, workers: int = 0) -> None:

@@ -109,6 +109,7 @@ class EvaluationHook(Hook):
 
     def _score(self, runner: Any) -> None:
         runner.logger.info("scoring %d images", self._images)
+        runner.model.broadcast_buffers()
         summary = self._evaluate(runner.model.module)
         if not self._ranks.first:
             return

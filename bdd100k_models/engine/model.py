@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdd100k_models import weights
 from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config

@@ -57,7 +57,10 @@ def optimizer_hook(cfg: Config, device: torch.device, *, distributed: bool) -> d
     fp16 = cfg.get("fp16")
     if fp16 or hook.get("type") == "Fp16OptimizerHook":
         if device.type == "cuda":
-            return {**hook, **(fp16 or {}), "type": "Fp16OptimizerHook", "distributed": distributed}
+            hook.update(fp16 or {})
+            if isinstance(hook.get("loss_scale"), int):  # mmcv takes a float alone
+                hook["loss_scale"] = float(hook["loss_scale"])
+            return {**hook, "type": "Fp16OptimizerHook", "distributed": distributed}
         hook.pop("loss_scale", None)
         hook.pop("type", None)
     hook.setdefault("type", "OptimizerHook")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bdd100k_models import weights
 from bdd100k_models.config import load_config
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
@@ -39,7 +40,6 @@ from bdd100k_models.tasks.base import (
     Task,
     records_of_images,
 )
-from bdd100k_models.weights import store as weights
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -67,6 +67,7 @@ class Predictor:
         data_root: the folder that holds ``images/`` and ``labels/``.
         report: takes notes, such as what of a checkpoint a newer version computes anew.
         ranks: this process among others that do the same.
+        task: what the model does, where the config does not tell.
         settings: the options of the task, settled, in the place of ``options``.
         options: those of the task: ``masks`` of segmentation; ``boxes``, ``detector``,
             ``detector_checkpoint``, ``box_categories`` and ``box_score_thr`` of pose.
@@ -100,6 +101,7 @@ class Predictor:
         data_root: str | Path | None = None,
         report: Callable[[str], None] = print,
         ranks: Ranks | None = None,
+        task: Task | None = None,
         settings: Any = None,
         **options: Any,
     ) -> None:
@@ -110,7 +112,7 @@ class Predictor:
                 if isinstance(config, (str, Path))
                 else config
             )
-            task = task_of(cfg)
+            task = task or task_of(cfg)
             settled = settings or task.settle(
                 task.options(**options), cfg, split="val", images=True
             )
@@ -287,6 +289,11 @@ class Result:
     def name(self) -> str:
         """Name of the frame."""
         return self.record.name
+
+    @property
+    def path(self) -> str:
+        """The picture's file."""
+        return self.record.path
 
     @property
     def error(self) -> str | None:

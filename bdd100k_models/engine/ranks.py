@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ import torch.distributed as dist
 from bdd100k_models.engine import devices
 from bdd100k_models.engine.devices import Place
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import hold
 
 #: How long ranks wait for each other at the start.
 MEETING = datetime.timedelta(minutes=2)
@@ -203,12 +204,22 @@ class Ranks:
     def _host(self) -> dist.ProcessGroup | None:
         return self.group.host if self.group is not None else None
 
+    def peer_lost(self) -> PeerLostError:
+        """The error to raise where a process of this run is gone."""
+        return PeerLostError(told=not self.first_to_tell())
+
     @contextmanager
     def _peers_there(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:  # what gloo makes of a closed connection
-            raise PeerLostError(told=not self.first_to_tell()) from error
+            raise self.peer_lost() from error
+
+
+def is_lost_peer(error: RuntimeError) -> bool:
+    """Whether that is what gloo or NCCL make of a process that is gone in the middle of a step."""
+    text = str(error)
+    return isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text
 
 
 def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | None) -> Ranks:
@@ -457,6 +468,20 @@ def check_writable(folder: Path, ranks: Ranks) -> None:
         except OSError as error:
             problem = f"cannot write to {folder}: {error.strerror}; choose another folder"
     ranks.agree(problem)
+
+
+@contextmanager
+def hold_for_all(path: Path, busy: str, ranks: Ranks) -> Iterator[None]:
+    """Within, these ranks hold the lock ``path``, by their first one, and no other run does.
+
+    Raises:
+        SharedError: on every rank; ``busy``, or there can be no lock (see ``files.hold``).
+    """
+    with ExitStack() as held:
+        with ranks.together():
+            if ranks.first:
+                held.enter_context(hold(path, busy))
+        yield
 
 
 def check_shared(

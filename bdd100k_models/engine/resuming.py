@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdd100k_models import weights as checkpoint
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -23,30 +23,31 @@ def choose(
     """The checkpoint to go on from and what it holds, the same on all ranks; None to begin anew.
 
     That is the config's ``resume_from``, or, where ``resume`` asks for it, the newest whole one in
-    ``work_dir``. A run that begins anew gets a work dir without checkpoints: ``overwrite`` removes
-    those of an earlier run.
+    ``work_dir``. A run that begins anew needs a work dir without checkpoints, or ``overwrite``,
+    which removes them later (:func:`make_room`).
 
     Raises:
-        UserError: earlier checkpoints are there and neither was asked for; or the file that the
-            config names has no optimizer state.
+        SharedError: on every rank; earlier checkpoints are there and neither was asked for; the
+            file that the config names has no optimizer state; or ``overwrite`` would remove the
+            file that ``load_from`` names.
     """
-    problem, chosen = None, ""
-    if ranks.first:
-        try:
+    chosen = ""
+    with ranks.together():
+        if ranks.first:
             found = cfg.get("resume_from") or (newest(work_dir) if resume else None)
             chosen = os.fspath(found) if found else ""
             if not found and not resume:
-                make_room(work_dir, overwrite=overwrite)
-        except UserError as error:
-            problem = str(error)
-    ranks.agree(problem)
+                _check_room(work_dir, cfg.get("load_from"), overwrite=overwrite)
     chosen = ranks.broadcast(chosen)
     if not chosen:
         return None
     path = Path(chosen)
-    content = checkpoint.read_file(path)
-    if "optimizer" not in content:
-        raise UserError(f"{path} has no optimizer state to go on from; load_from starts with it")
+    with ranks.together():
+        content = checkpoint.read_file(path)
+        if "optimizer" not in content:
+            raise UserError(
+                f"{path} has no optimizer state to go on from; load_from starts with it"
+            )
     return path, content
 
 
@@ -62,17 +63,32 @@ def newest(work_dir: Path) -> Path | None:
     return None
 
 
-def make_room(work_dir: Path, *, overwrite: bool) -> None:
-    """Remove the checkpoints of an earlier run, where that is allowed.
-
-    Raises:
-        UserError: there are some, and it is not.
-    """
-    found = [path for pattern in _WRITTEN for path in work_dir.glob(pattern)]
-    if found and not overwrite:
+def _check_room(work_dir: Path, start: str | None, *, overwrite: bool) -> None:
+    earlier = _earlier(work_dir)
+    if earlier and not overwrite:
         raise UserError(
             f"{work_dir} holds checkpoints of an earlier run; add --resume to go on with it, "
             "--overwrite to remove them, or choose another --work-dir"
         )
-    for path in found:
-        path.unlink()
+    if start is not None and Path(start).resolve() in {path.resolve() for path in earlier}:
+        raise UserError(
+            f"load_from {start} is one of the checkpoints that --overwrite removes: move it, or "
+            "choose another --work-dir"
+        )
+
+
+def make_room(work_dir: Path) -> None:
+    """Remove the checkpoints of an earlier run.
+
+    Raises:
+        UserError: one cannot be removed.
+    """
+    for path in _earlier(work_dir):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise UserError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _earlier(work_dir: Path) -> list[Path]:
+    return [path for pattern in _WRITTEN for path in work_dir.glob(pattern)]

@@ -21,6 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+import torch.distributed as dist
 
 from bdd100k_models.engine import devices
 from bdd100k_models.engine.loading import Problem, load_batches
@@ -208,19 +210,26 @@ def _drawn(record: ImageRecord, frame: dict[str, Any], options: RunOptions) -> n
 
 def score(
     predictor: Predictor,
+    records: Sequence[ImageRecord],
+    outcome: Outcome,
     out: Path,
     root: Path,
     split: Split,
-    names: Sequence[str] | None,
     nproc: int | None = None,
 ) -> Scores:
-    """Official scores of what a run wrote, on all cores; of the images in ``names`` alone.
+    """Official scores of what a run wrote for its records, on all cores.
+
+    They come from a fresh process where this one holds a GPU or is a rank, as the evaluators fork.
 
     Raises:
         UserError: the ground truth is missing, or does not fit.
     """
+    task = predictor.task
+    left_out = {} if task.scores_failed else outcome.failed
+    names = [record.name for record in records if record.name not in left_out]
+    apart = torch.cuda.is_initialized() or (dist.is_available() and dist.is_initialized())
     cores = nproc or devices.cores()
-    return predictor.task.evaluate(predictor.converter, out, root, split, names, cores)
+    return task.evaluate(predictor.converter, out, root, split, names, cores, apart=apart)
 
 
 # -- before anything is computed ------------------------------------------------------------------

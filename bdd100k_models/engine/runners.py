@@ -18,7 +18,6 @@ from typing import Any
 
 import mmcv
 import torch
-import torch.distributed as dist
 from mmcv.runner import EpochBasedRunner, IterBasedRunner
 
 from bdd100k_models.engine.ranks import Ranks
@@ -38,12 +37,13 @@ class StoppingMixin:
     Attributes:
         ranks: this process among the others; the first one writes.
         stop_after: step to stop after, or None.
-        interrupted: whether somebody asked to stop; heard after the step under way.
+        interrupted: whether the ranks have agreed to stop, as one of them got a signal.
     """
 
     ranks: Ranks = Ranks()
     stop_after: int | None = None
     interrupted = False
+    _signalled = False
     _moment = ""
     _saved_at = -1
 
@@ -121,8 +121,40 @@ class StoppingMixin:
             if key in meta:
                 self.meta[key] = meta[key]
 
+    def batches(self, loader: Iterator[Any]) -> Iterator[Any]:
+        """Batches; before each, and after the last, the ranks agree to go on.
+
+        What ends the run on one rank, ends it on all, between the same two steps.
+
+        Raises:
+            KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
+            SharedError: a rank has no batch, as a picture cannot be read.
+        """
+        while True:
+            batch, problem = None, None
+            try:
+                batch = next(loader, None)
+            except UserError as error:
+                problem = str(error)
+            self.agree(problem)
+            if batch is None:
+                return
+            yield batch
+
+    def agree(self, problem: str | None = None) -> None:
+        """Ask the ranks whether one of them cannot or shall not go on. No GPU is waited for.
+
+        Raises:
+            KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
+            SharedError: the ``problem`` of a rank.
+        """
+        if self.ranks.any(self._signalled or problem is not None):
+            self.ranks.agree(problem)
+            self.interrupted = True
+            self.stop_if_due()
+
     def stop_if_due(self) -> None:
-        """Stop where that was asked for, with a checkpoint.
+        """Stop where the ranks have agreed to, or ``stop_after`` is reached, with a checkpoint.
 
         Raises:
             KeyboardInterrupt: somebody interrupted the run.
@@ -134,14 +166,8 @@ class StoppingMixin:
         if self.ranks.first and self._saved_at != self._iter:
             self.logger.info("saving a checkpoint of step %d; --resume goes on from it", self._iter)
             self.save_checkpoint(self.work_dir)
+        self.ranks.barrier()  # a launcher ends all processes when the first of them has ended
         raise KeyboardInterrupt if self.interrupted else StopTrainingError
-
-    def hear(self) -> None:
-        """Let all ranks stop at the same step when one of them is interrupted."""
-        if self.ranks.size > 1:
-            flag = torch.tensor(int(self.interrupted), device=self.model.device)
-            dist.all_reduce(flag, dist.ReduceOp.MAX)
-            self.interrupted = bool(flag.item())
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -149,15 +175,17 @@ class StoppingMixin:
 
         A launcher passes the signal on, so that each process gets it twice in a moment.
         """
-        heard = -math.inf
+        owner, heard = os.getpid(), -math.inf
 
         def interrupt(number: int, frame: Any) -> None:
             nonlocal heard
-            if self.interrupted and time.monotonic() - heard > _SAME_SIGNAL:
+            if os.getpid() != owner:  # forked meanwhile
+                os._exit(128 + number)
+            if self._signalled and time.monotonic() - heard > _SAME_SIGNAL:
                 raise KeyboardInterrupt
-            if self.interrupted:
+            if self._signalled:
                 return
-            self.interrupted, heard = True, time.monotonic()
+            self._signalled, heard = True, time.monotonic()
             if self.ranks.first:
                 print("stopping after this step; once more to stop at once", file=sys.stderr)
 
@@ -185,7 +213,7 @@ class EpochRunner(StoppingMixin, EpochBasedRunner):
             done = 0
         data_loader.sampler.start(self._epoch, done)
         self.call_hook("before_train_epoch")
-        for inner, batch in enumerate(data_loader, start=done):
+        for inner, batch in enumerate(self.batches(iter(data_loader)), start=done):
             self.data_batch = batch
             self._inner_iter = inner
             self.call_hook("before_train_iter")
@@ -193,12 +221,27 @@ class EpochRunner(StoppingMixin, EpochBasedRunner):
             self.call_hook("after_train_iter")
             del self.data_batch
             self._iter += 1
-            self.hear()
-            if inner + 1 < steps or self.interrupted:
+            if inner + 1 < steps:
                 self.stop_if_due()
         self.call_hook("after_train_epoch")
         self._epoch += 1
+        self.agree()
         self.stop_if_due()
+
+
+class _Agreed:
+    """A loader that gives a batch when the ranks have agreed to go on."""
+
+    def __init__(self, runner: StoppingMixin, loader: Any) -> None:
+        self._runner = runner
+        self._loader = loader
+        self.sampler = loader.sampler
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._runner.batches(iter(self._loader))
 
 
 class StepRunner(StoppingMixin, IterBasedRunner):
@@ -208,12 +251,11 @@ class StepRunner(StoppingMixin, IterBasedRunner):
         """Start the loaders where the run stands, and train."""
         for loader in data_loaders:
             loader.sampler.start(*divmod(self._iter, loader.sampler.steps))
-        super().run(data_loaders, workflow, **kwargs)
+        super().run([_Agreed(self, loader) for loader in data_loaders], workflow, **kwargs)
 
     def train(self, data_loader: Any, **kwargs: Any) -> None:
         """Run one step."""
         super().train(data_loader, **kwargs)
-        self.hear()
         if self._iter < self._max_iters:
             self.stop_if_due()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmcv.parallel import collate
+from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bdd100k_models.engine.ranks import Ranks
@@ -100,6 +100,38 @@ def describe(dataset: Any, index: int) -> str:
     return f"sample {index}"
 
 
+@dataclass(frozen=True)
+class TrainingBatch:
+    """What OpenMMLab's collating gives: a nest of dicts, lists, data containers and tensors."""
+
+    data: Any
+
+    def pin_memory(self) -> TrainingBatch:
+        """The same with its tensors in pinned memory, which copies to a GPU do not wait for.
+
+        A loader asks its batches for it, and passes over what is in data containers else.
+        """
+        return TrainingBatch(_pinned(self.data))
+
+
+def _pinned(data: Any) -> Any:
+    if isinstance(data, torch.Tensor):
+        return data.pin_memory()
+    if isinstance(data, DataContainer):
+        return DataContainer(
+            data.data if data.cpu_only else _pinned(data.data),
+            data.stack,
+            data.padding_value,
+            data.cpu_only,
+            data.pad_dims,
+        )
+    if isinstance(data, Mapping):
+        return {key: _pinned(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_pinned(item) for item in data]
+    return data
+
+
 class TrainingLoader(DataLoader[Any]):
     """Batches; stops at a picture that cannot be read.
 
@@ -112,13 +144,15 @@ class TrainingLoader(DataLoader[Any]):
                 raise UserError(
                     f"{batch.problem}; replace it, and go on from the last checkpoint with --resume"
                 )
-            yield batch
+            yield batch.data
 
 
-def collate_readable(samples: list[Any], images: int) -> Any:
+def collate_readable(samples: list[Any], images: int) -> TrainingBatch | Unreadable:
     """A batch of ``images`` samples, or the first of them that is unreadable."""
     bad = next((sample for sample in samples if isinstance(sample, Unreadable)), None)
-    return bad if bad is not None else collate(samples, samples_per_gpu=images)
+    if bad is not None:
+        return bad
+    return TrainingBatch(collate(samples, samples_per_gpu=images))
 
 
 class TrainingSampler(Sampler[Draw]):

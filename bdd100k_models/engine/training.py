@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bdd100k_models import __version__
-from bdd100k_models.engine import optimization, resuming
+from bdd100k_models import weights as checkpoint
+from bdd100k_models.engine import devices, optimization, resuming
 from bdd100k_models.engine.hooks import EvaluationHook, FiniteLossHook, SeedHook
 from bdd100k_models.engine.model import without_sync_bn
 from bdd100k_models.engine.parallel import TrainedNetwork
-from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.engine.ranks import Ranks, hold_for_all, is_lost_peer
 from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingError, new_meta
 from bdd100k_models.engine.sampling import make_training_loader, seed_everything
 from bdd100k_models.engine.validation import Validation
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -46,7 +46,7 @@ class TrainingOptions:
         seed: what all random numbers follow from; None draws one.
         deterministic: only algorithms that give the same bits each time.
         stop_after: stop after this step, with a checkpoint; the schedule stays the config's.
-        workers: loader processes; None as the config says.
+        workers: loader processes; None for as many as the config says and the cores allow.
         resume: go on from the newest whole checkpoint in ``work_dir``.
         overwrite: remove checkpoints of an earlier run.
         scale_lr: scale the learning rate linearly with the batch.
@@ -80,20 +80,53 @@ def train(
         UserError: data, model, optimizer or schedule do not fit; the loss is no number.
         KeyboardInterrupt: interrupted; a checkpoint of the last whole step is written.
     """
+    busy = f"another run trains in {options.work_dir} now; choose another --work-dir"
+    with hold_for_all(options.work_dir / ".train.lock", busy, ranks):
+        _train(task, cfg, options, ranks, validation)
+
+
+def _train(
+    task: Task,
+    cfg: Config,
+    options: TrainingOptions,
+    ranks: Ranks,
+    validation: Validation | None,
+) -> None:
     resumed = resuming.choose(
         cfg, options.work_dir, ranks, resume=options.resume, overwrite=options.overwrite
     )
     seed = _seed(options, resumed, ranks)
-    _set_up_torch(cfg, options)
-    logger, stamp = _logger(options.work_dir, ranks)
     quiet_packages()
-    seed_everything(seed)
+    with ranks.together():
+        runner, loaders = _prepare(task, cfg, options, ranks, seed, resumed, validation)
+    if ranks.size > 1:
+        runner.model.distribute(find_unused_parameters=_find_unused(cfg, runner.model.module))
+    if resumed is None:
+        with ranks.together():
+            if ranks.first:
+                resuming.make_room(options.work_dir)
+    _run(runner, loaders, cfg)
 
+
+def _prepare(
+    task: Task,
+    cfg: Config,
+    options: TrainingOptions,
+    ranks: Ranks,
+    seed: int,
+    resumed: tuple[Path, dict[str, Any]] | None,
+    validation: Validation | None,
+) -> tuple[Any, list[Any]]:
+    """Runner and loaders of this rank, complete: what can be wrong about them is told by now."""
+    workers = _workers(cfg, options, ranks)
+    _set_up_torch(cfg, options, ranks, workers)
+    logger, stamp = _logger(options.work_dir, ranks)
+    seed_everything(seed)
     batch = images_per_rank(cfg)
     sizes = optimization.batch_size(cfg, options.published_images, batch, ranks.size)
     logger.info(optimization.set_learning_rate(cfg, sizes, scale=options.scale_lr))
     network: Any = build_network(task, cfg, ranks, options.device)
-    loaders = _loaders(task, cfg, options, ranks, seed, batch)
+    loaders = _loaders(task, cfg, options, ranks, seed, batch, workers)
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
     if resumed is None and cfg.get("load_from"):
@@ -101,14 +134,8 @@ def train(
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
-    wrapped = TrainedNetwork(
-        network,
-        options.device,
-        distributed=ranks.size > 1,
-        find_unused_parameters=_find_unused(cfg, network),
-    )
-    runner = _runner(cfg)(
-        model=wrapped,
+    runner: Any = _runner(cfg)(
+        model=TrainedNetwork(network, options.device),
         optimizer=optimization.build_optimizer(network, cfg.optimizer),
         work_dir=os.fspath(options.work_dir),
         logger=logger,
@@ -131,7 +158,7 @@ def train(
         sizes.actual,
         seed,
     )
-    _run(runner, loaders, cfg)
+    return runner, loaders
 
 
 def quiet_packages() -> None:
@@ -209,12 +236,23 @@ def _seed(
     if options.seed is not None:
         return options.seed
     kept = resumed[1]["meta"].get("seed") if resumed is not None else None
-    return int(
-        ranks.broadcast(str(kept if kept is not None else random.SystemRandom().randrange(2**31)))
+    return ranks.broadcast(
+        int(kept) if kept is not None else random.SystemRandom().randrange(2**31)
     )
 
 
-def _set_up_torch(cfg: Config, options: TrainingOptions) -> None:
+def _workers(cfg: Config, options: TrainingOptions, ranks: Ranks) -> int:
+    """Loader processes of this rank."""
+    if options.workers is not None:
+        return options.workers
+    settings = {**cfg.data, **(cfg.data.get("train_dataloader") or {})}
+    return devices.loader_workers(settings.get("workers_per_gpu", 2), ranks, options.device)
+
+
+def _set_up_torch(cfg: Config, options: TrainingOptions, ranks: Ranks, workers: int) -> None:
+    devices.use_cores(options.device, ranks, workers)
+    if "tf32" in cfg:
+        devices.set_matmul_precision(tf32=bool(cfg.tf32))
     torch.backends.cudnn.benchmark = bool(cfg.get("cudnn_benchmark")) and not options.deterministic
     if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -245,12 +283,17 @@ def _logger(work_dir: Path, ranks: Ranks) -> tuple[logging.Logger, str]:
 
 
 def _loaders(
-    task: Task, cfg: Config, options: TrainingOptions, ranks: Ranks, seed: int, batch: int
+    task: Task,
+    cfg: Config,
+    options: TrainingOptions,
+    ranks: Ranks,
+    seed: int,
+    batch: int,
+    workers: int,
 ) -> list[Any]:
     """One loader for each part of the workflow; ``("val", n)`` gives losses on the val set."""
     data = cfg.data
     settings = {**data, **(data.get("train_dataloader") or {})}
-    workers = settings.get("workers_per_gpu", 2) if options.workers is None else options.workers
     loaders = []
     for mode, _ in cfg.get("workflow") or [("train", 1)]:
         data_cfg = data.train
@@ -261,7 +304,7 @@ def _loaders(
             make_training_loader(
                 build_dataset(task, cfg, data_cfg),
                 batch=batch,
-                workers=min(workers, max(1, (os.cpu_count() or 1) // ranks.size)),
+                workers=workers,
                 ranks=ranks,
                 seed=seed,
                 endless=_runner(cfg) is StepRunner,
@@ -390,4 +433,8 @@ def _run(runner: Any, loaders: list[Any], cfg: Config) -> None:
             f"out of GPU memory at step {runner.iter + 1}; lower data.samples_per_gpu, or the "
             "size of pictures"
         ) from error
+    except RuntimeError as error:
+        if is_lost_peer(error):
+            raise runner.ranks.peer_lost() from error
+        raise
     runner.logger.info("trained to step %d; all files are in %s", runner.iter, runner.work_dir)

@@ -108,8 +108,7 @@ class Validation:
             if self.ranks.first:
                 if outcome.failed:
                     print(f"note: {len(outcome.failed)} images failed and count as empty")
-                names = [record.name for record in self.records]
-                result = score(predictor, self.folder, self.root, "val", names)
+                result = score(predictor, self.records, outcome, self.folder, self.root, "val")
                 result.save(self.folder / "scores.json")
                 summary = {k: v for k, v in result.summary.items() if math.isfinite(v)}
         return summary

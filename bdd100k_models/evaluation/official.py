@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import inputs
 from bdd100k_models.evaluation.locations import check_task_and_form
+from bdd100k_models.evaluation.pixels import check_pixels
 from bdd100k_models.evaluation.predictions import RULES, check_predictions
 from bdd100k_models.evaluation.scores import Scores
 from bdd100k_models.evaluation.tagging import TAGS, tagging_config
@@ -315,6 +316,7 @@ def _evaluate_masks(
         names = own if names is None else own.intersection(Path(name).stem for name in names)
     true_pngs, predicted_pngs = inputs.select_pngs(true_pngs, predicted_pngs, names)
     inputs.check_pngs(true_pngs, predicted_pngs, 1 if task in ("sem_seg", "drivable") else 4)
+    check_pixels(task, predicted_pngs, may_be_blank=True)
     true_paths = [str(file) for file in true_pngs]
     predicted_paths = [str(file) for file in predicted_pngs]
     result: Result

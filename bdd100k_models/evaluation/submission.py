@@ -8,15 +8,14 @@ gives them: ``det.json``, or ``bitmasks/*.png`` with ``score.json``, or ``*.png`
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.evaluation import inputs
+from bdd100k_models.evaluation.pixels import check_pixels
 from bdd100k_models.evaluation.predictions import RULES, check_predictions, with_progress
 from bdd100k_models.files import replacing
 from bdd100k_models.frames import Frame
@@ -172,70 +171,12 @@ def _check_pngs(facts: TaskFacts, folder: Path, score_file: Path | None) -> Subm
     inputs.check_pngs((), files, facts.png_channels)
     prefix = "bitmasks/" if task == "ins_seg" else ""
     members = {f"{prefix}{file.name}": file for file in files}
-    check_pixels: Callable[[Any], str | None] = _mask_problem(facts)
     if task == "ins_seg":
         scores = score_file or folder.parent / "score.json"
         inputs.check_instance_scores(scores, files)
         members["score.json"] = scores
-    if facts.png_channels == 4:
-        check_pixels = _bitmask_problem(facts, may_be_blank=task == "ins_seg")
-    for file, pixels in _pixels(files):
-        problem = check_pixels(pixels)
-        if problem is not None:
-            raise UserError(f"{file}: {problem}")
+    check_pixels(task, files, IMAGE_SIZE, may_be_blank=task == "ins_seg")
     return Submission(task, members, len(files))
-
-
-def _pixels(files: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-    from PIL import Image
-
-    for file in with_progress(files, "PNGs"):
-        # What the header says comes first: a small file can hold more pixels than the memory.
-        size, _ = inputs.png_header(file)
-        if size != IMAGE_SIZE:
-            raise UserError(
-                f"{file} has {size[0]}x{size[1]} pixels, BDD100K images have "
-                f"{IMAGE_SIZE[0]}x{IMAGE_SIZE[1]}"
-            )
-        try:
-            with Image.open(file, formats=("PNG",)) as image:
-                pixels = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UserError(f"{file} cannot be read as a PNG; write it again") from error
-        yield file, pixels
-
-
-def _mask_problem(facts: TaskFacts) -> Callable[[np.ndarray], str | None]:
-    count = len(facts.classes)
-
-    def problem(mask: np.ndarray) -> str | None:
-        values = np.flatnonzero(np.bincount(mask.reshape(-1), minlength=256))
-        unknown = [value for value in values.tolist() if value >= count and value != 255]
-        if unknown:
-            return f"value {unknown[0]}; a mask holds class indices below {count}, and 255 for none"
-        return None
-
-    return problem
-
-
-def _bitmask_problem(facts: TaskFacts, may_be_blank: bool) -> Callable[[np.ndarray], str | None]:
-    count = len(facts.classes)
-
-    def problem(bitmask: np.ndarray) -> str | None:
-        colours = np.unique(np.ascontiguousarray(bitmask).view(np.uint32))
-        channels = colours.view(np.uint8).reshape(-1, 4).astype(int)
-        segments = channels[:, 2] * 256 + channels[:, 3]
-        channels, segments = channels[segments > 0], segments[segments > 0]
-        if not len(segments) and not may_be_blank:
-            return "no segment at all, which the evaluator fails on; submit the JSON file"
-        if len(np.unique(segments)) != len(segments):
-            return "a segment id with two categories or attributes; ids are unique in an image"
-        for category_id in channels[:, 0].tolist():
-            if not 1 <= category_id <= count:
-                return f"category id {category_id}; one of 1 to {count}"
-        return None
-
-    return problem
 
 
 # -- images ---------------------------------------------------------------------------------------

@@ -1,10 +1,17 @@
 """Results of finished images as lines of shard files, and shards merged into the output files.
 
-One line per image, ``{"i": 12, "o": {"det": {…frame…}}}``, where ``i`` is the place in the dataset;
-of an image that failed, ``{"i": 12, "e": "what went wrong", "o": {…what stands in its place…}}``.
+One line per image, ``{"i": 12, "p": [["det", 70, [24]]], "o": {"det": {…frame…}}, "c": "89ab…"}``:
+
+- ``i`` is the place in the dataset;
+- ``e``, where the image failed, says why; ``o`` then holds what stands in its place;
+- ``p`` says of each entry how many bytes it has and where in them its labels begin;
+- ``o`` holds the entries by key of the output file;
+- ``c`` is the checksum of what is before it.
+
 Every process of a run appends to a shard of its own; a killed run leaves whole lines behind, and at
-most one cut one, which is ignored. The merge needs the place of each line only, so its memory is a
-few bytes an image. Output files appear whole or not at all.
+most one cut one. A line that is cut or damaged is a missing image. The merge copies the entries'
+bytes and puts label ids between them, so it decodes nothing, and it needs the place of each line
+only: its memory is a few bytes an image. Output files appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -21,8 +29,15 @@ import orjson
 
 from bdd100k_models.errors import UserError
 
-_LINE = re.compile(rb'\{"i":(\d+),("e":)?')
+_HEAD = re.compile(rb'\{"i":(\d+),("e":)?')
+#: What the head of a line ends with: within strings, quotes are escaped.
+_ENTRIES = b',"o":{'
+#: The end of a line: the checksum, and what is around it.
+_TAIL = len(b',"c":"01234567"}\n')
 _SUFFIX = ".jsonl"
+_BRACE = ord("}")
+#: Bytes that are read or written at once.
+_BUFFER = 1 << 20
 
 
 class JsonOutput(Protocol):
@@ -49,7 +64,10 @@ class ShardWriter:
         self.path = folder / (name + _SUFFIX)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = open(self.path, "ab")
+            self._file: IO[bytes] = open(self.path, "ab", buffering=_BUFFER)
+            # Behind a line that a killed run cut, the next one begins a line of its own.
+            if self._file.tell():
+                self._file.write(b"\n")
         except OSError as error:
             raise UserError(f"cannot write shards in {folder}: {error.strerror}") from error
 
@@ -58,9 +76,17 @@ class ShardWriter:
 
         ``error`` says why the image has no result; its entries are what stands in its place.
         """
-        line: dict[str, Any] = {"i": index} if error is None else {"i": index, "e": error}
+        places, values = [], []
+        for key, entry in entries.items():
+            value, labels = _encode(entry)
+            places.append((key, len(value), labels))
+            values.append(orjson.dumps(key) + b":" + value)
+        head: dict[str, Any] = {"i": index, "p": places}
+        if error is not None:
+            head = {"i": index, "e": error, "p": places}
+        line = orjson.dumps(head)[:-1] + _ENTRIES + b",".join(values) + b"}"
         try:
-            self._file.write(orjson.dumps({**line, "o": entries}) + b"\n")
+            self._file.write(line + b',"c":"%08x"}\n' % zlib.crc32(line))
             self._file.flush()
         except OSError as error:
             raise UserError(
@@ -91,14 +117,15 @@ class Shards:
         self._errors: dict[int, str] = {}
         for number, path in enumerate(self.paths):
             for offset, line in _whole_lines(path):
-                match = _LINE.match(line)
-                if match and int(match.group(1)) < count:
-                    index = int(match.group(1))
-                    self._file[index] = number
-                    self._offset[index] = offset
-                    self._errors.pop(index, None)
-                    if match.group(2):
-                        self._errors[index] = orjson.loads(line)["e"]
+                match = _HEAD.match(line)
+                if match is None or int(match.group(1)) >= count:
+                    continue
+                index = int(match.group(1))
+                self._file[index] = number
+                self._offset[index] = offset
+                self._errors.pop(index, None)
+                if match.group(2):
+                    self._errors[index] = _head(line)["e"]
 
     def missing(self, *, retry_errors: bool = False) -> list[int]:
         """Places of the images that no shard has; with ``retry_errors`` also those that failed."""
@@ -109,8 +136,8 @@ class Shards:
         """What went wrong with the images that failed, by place, in dataset order."""
         return dict(sorted(self._errors.items()))
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Entries of each image, in dataset order.
+    def lines(self) -> Iterator[bytes]:
+        """Line of each image, in dataset order.
 
         Raises:
             UserError: an image is missing.
@@ -123,23 +150,62 @@ class Shards:
             )
         files: list[IO[bytes]] = []
         try:
-            files += [open(path, "rb") for path in self.paths]
-            for number, offset in zip(self._file, self._offset, strict=True):
-                files[number].seek(int(offset))
-                yield orjson.loads(files[number].readline())["o"]
+            files += [open(path, "rb", buffering=_BUFFER) for path in self.paths]
+            for number, offset in zip(self._file.tolist(), self._offset.tolist(), strict=True):
+                files[number].seek(offset)
+                yield files[number].readline()
         finally:
             for file in files:
                 file.close()
 
 
+def _encode(entry: Any) -> tuple[bytes, list[int]]:
+    """An entry as JSON, and where in it the labels of a frame begin."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("labels"), list):
+        return orjson.dumps(entry), []
+    parts: list[bytes] = []
+    begins: list[int] = []
+    size = 0
+    separator = b"{"
+    for key, member in entry.items():
+        name = separator + orjson.dumps(key) + b":"
+        separator = b","
+        if key != "labels":
+            parts.append(name + orjson.dumps(member))
+            size += len(parts[-1])
+            continue
+        parts.append(name + b"[")
+        size += len(name) + 1
+        labels = [orjson.dumps(label) for label in member]
+        for label in labels:
+            begins.append(size)
+            size += len(label) + 1
+        parts.append(b",".join(labels) + b"]")
+        # The last label has a bracket behind it, or where there is none the bracket comes alone.
+        size += not labels
+    return b"".join(parts) + b"}", begins
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    head: dict[str, Any] = orjson.loads(line[: line.index(_ENTRIES)] + b"}")
+    return head
+
+
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(offset, line) of the lines that end in a line feed."""
+    """(offset, line) of the lines that are as they were written."""
     offset = 0
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"}}\n"):
-                yield offset, line
-            offset += len(line)
+    try:
+        with open(path, "rb", buffering=_BUFFER) as file:
+            for line in file:
+                body = line[:-_TAIL]
+                if line[-_TAIL:] == b',"c":"%08x"}\n' % zlib.crc32(body):
+                    yield offset, line
+                offset += len(line)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; move it away and run the same command with "
+            "--resume"
+        ) from error
 
 
 def merge(shards: Shards, outputs: Sequence[JsonOutput], folder: Path) -> list[Path]:
@@ -155,9 +221,15 @@ def merge(shards: Shards, outputs: Sequence[JsonOutput], folder: Path) -> list[P
         folder.mkdir(parents=True, exist_ok=True)
         writers = {out.key: _Writer(temporary[out.key], out) for out in outputs}
         try:
-            for entries in shards:
+            for line in shards.lines():
+                start = line.index(_ENTRIES) + len(_ENTRIES)
+                entries: dict[str, tuple[bytes, list[int]]] = {}
+                for key, size, labels in _head(line)["p"]:
+                    start += len(orjson.dumps(key)) + 1
+                    entries[key] = line[start : start + size], labels
+                    start += size + 1
                 for key, writer in writers.items():
-                    writer.write(entries[key])
+                    writer.write(*entries[key])
         finally:
             for writer in writers.values():
                 writer.close()
@@ -176,20 +248,33 @@ class _Writer:
     """One output file being written: an entry a line."""
 
     def __init__(self, path: Path, output: JsonOutput) -> None:
-        self._file = open(path, "wb")
+        self._file = open(path, "wb", buffering=_BUFFER)
         self._next_id = output.first_id
         self._end = b"\n]}\n" if output.frames else b"\n]\n"
         self._separator = b'{"frames":[\n' if output.frames else b"[\n"
 
-    def write(self, entry: dict[str, Any]) -> None:
-        if self._next_id is not None:
-            numbered = []
-            for label in entry["labels"]:
-                numbered.append({"id": str(self._next_id), **label})
-                self._next_id += 1
-            entry = {**entry, "labels": numbered}
-        self._file.write(self._separator + orjson.dumps(entry))
+    def write(self, entry: bytes, labels: Sequence[int]) -> None:
+        """An entry as JSON; ``labels`` are the places in it where labels begin."""
+        self._file.write(self._separator)
         self._separator = b",\n"
+        if self._next_id is None or not labels:
+            self._file.write(entry)
+            return
+        ends = [*labels[1:], len(entry)]
+        self._file.write(entry[: labels[0]])
+        first = self._next_id
+        self._next_id += len(labels)
+        self._file.write(
+            b"".join(
+                [
+                    b'{"id":"%d"%b%b'
+                    % (number, b"" if entry[begin + 1] == _BRACE else b",", entry[begin + 1 : end])
+                    for number, begin, end in zip(
+                        range(first, self._next_id), labels, ends, strict=True
+                    )
+                ]
+            )
+        )
 
     def close(self) -> None:
         if self._separator != b",\n":

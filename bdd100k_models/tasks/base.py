@@ -250,6 +250,8 @@ class Task(ABC):
     facts: ClassVar[TaskFacts]
     #: Keys of the evaluator's summary to print first.
     headline: ClassVar[tuple[str, ...]]
+    #: Whether an image that failed counts as one in which nothing was found; else it is left out.
+    scores_failed: ClassVar[bool] = True
     #: A frozen dataclass of what :meth:`add_arguments` asks for.
     Options: ClassVar[type] = NoOptions
 
@@ -357,11 +359,17 @@ class Task(ABC):
         split: Split,
         names: Sequence[str] | None,
         nproc: int,
+        *,
+        apart: bool = False,
     ) -> Scores:
-        """The official scores of what a run wrote; ``names`` restricts them to those images."""
+        """The official scores of what a run wrote; ``names`` restricts them to those images.
+
+        ``apart``: in a fresh process, as this one must not fork.
+        """
         from bdd100k_models import evaluation
 
-        return evaluation.evaluate(
+        evaluate = evaluation.evaluate_apart if apart else evaluation.evaluate
+        return evaluate(
             self.name,
             evaluation.ground_truth_path(self.name, root, split),
             out_dir / converter.outputs[0].filename,

@@ -283,8 +283,10 @@ class PoseTask(Task):
         split: Split,
         names: Sequence[str] | None,
         nproc: int,
+        *,
+        apart: bool = False,
     ) -> Scores:
-        scores = super().evaluate(converter, out_dir, root, split, names, nproc)
+        scores = super().evaluate(converter, out_dir, root, split, names, nproc, apart=apart)
         assert isinstance(converter, PoseConverter)
         if converter.options.source == "annotations":
             print(GROUND_TRUTH_NOTE)

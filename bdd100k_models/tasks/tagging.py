@@ -46,6 +46,7 @@ class TaggingTask(Task):
 
     facts = _FACTS
     headline = ("accuracy", "precision", "recall", "f1_score")
+    scores_failed = False
 
     def register(self) -> None:
         from bdd100k_models.models import dla  # noqa: F401

@@ -1,12 +1,13 @@
 """Drawing: a Scalabel frame onto its picture, and the HTML report of a set of runs."""
 
 from bdd100k_models.visualization.drawing import beside, draw_frame
-from bdd100k_models.visualization.pictures import read_picture, save_picture
+from bdd100k_models.visualization.pictures import check_targets, read_picture, save_picture
 from bdd100k_models.visualization.report import ReportRun, write_report
 
 __all__ = [
     "ReportRun",
     "beside",
+    "check_targets",
     "draw_frame",
     "read_picture",
     "save_picture",

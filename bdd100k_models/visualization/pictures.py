@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -31,6 +33,42 @@ WRITABLE = tuple(_WRITERS)
 def drawn_name(name: str) -> str:
     """The name of the drawn picture of an image: its own, or ``x.bmp`` -> ``x.bmp.jpg``."""
     return name if Path(name).suffix.lower() in WRITABLE else f"{name}.jpg"
+
+
+def check_targets(
+    sources: Iterable[tuple[str, str | Path]],
+    folder: Path,
+    target_name: Callable[[str], str] = drawn_name,
+) -> None:
+    """The pictures to write stay in their folder, apart, and off the images to read.
+
+    Args:
+        sources: name and file of each image.
+        folder: where the pictures go.
+        target_name: the path of an image's picture below it.
+
+    Raises:
+        UserError: the images in question, and what to do.
+    """
+    sources = list(sources)
+    read = {os.path.realpath(file) for _, file in sources}
+    taken: dict[str, str] = {}
+    for name, _ in sources:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(f"image {name!r}: its picture would be written outside {folder}")
+        target = os.path.realpath(folder / target_name(name))
+        if target in read:
+            raise UserError(
+                f"{target} is one of the images to read and would be overwritten; "
+                "choose another folder to write to"
+            )
+        if target in taken:
+            raise UserError(
+                f"{taken[target]} and {name} would both be written to {target}; "
+                "rename one of the images"
+            )
+        taken[target] = name
 
 
 def read_picture(path: str | Path) -> Picture:

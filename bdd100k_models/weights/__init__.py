@@ -1,1 +1,40 @@
-"""Weights: found, fetched, read safely, fitted to a network, published."""
+"""Weights: found, fetched, read safely, fitted to a network, published. No torch until used."""
+
+from bdd100k_models.weights.digests import md5, verify
+from bdd100k_models.weights.fitting import (
+    Fit,
+    check_values,
+    fit_weights,
+    load_weights,
+    start_from,
+)
+from bdd100k_models.weights.reading import read_checkpoint, read_file, safe_numpy
+from bdd100k_models.weights.store import (
+    MIRRORS_VARIABLE,
+    STORE_VARIABLE,
+    add_to_store,
+    find_checkpoint,
+    find_published,
+    stored_path,
+)
+from bdd100k_models.weights.transfer import NotFoundError
+
+__all__ = [
+    "MIRRORS_VARIABLE",
+    "STORE_VARIABLE",
+    "Fit",
+    "NotFoundError",
+    "add_to_store",
+    "check_values",
+    "find_checkpoint",
+    "find_published",
+    "fit_weights",
+    "load_weights",
+    "md5",
+    "read_checkpoint",
+    "read_file",
+    "safe_numpy",
+    "start_from",
+    "stored_path",
+    "verify",
+]

@@ -6,7 +6,6 @@ that torch has downloaded before are used where they are.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +14,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.files.places import REPOSITORY
-from bdd100k_models.weights import store as checkpoint
-from bdd100k_models.weights.store import NotFoundError, fetch, is_url, mirrors, store
+from bdd100k_models.files import REPOSITORY, replacing
+from bdd100k_models.weights.digests import sha256
+from bdd100k_models.weights.reading import read_checkpoint, read_file
+from bdd100k_models.weights.store import MIRRORS_VARIABLE, mirrors, store
+from bdd100k_models.weights.transfer import NotFoundError, fetch, is_url
 
 #: Folder in the store and below each mirror.
 FOLDER = "pretrained"
@@ -26,13 +27,17 @@ _TORCHVISION = ("torchvision://", "modelzoo://")
 _OPEN_MMLAB = "open-mmlab://"
 _MMCLS = "mmcls://"
 
+#: The digits of the SHA-256 in a name, and what looks like them: ``…-20200708.pth``.
+_DIGITS = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
+_DATE = re.compile(r"20\d\d(0[1-9]|1[0-2])[0-3]\d")
+
 
 def localize(model_cfg: Any, report: Callable[[str], None] = print) -> None:
     """Replace, in place, every pretrained file that a model config names by a local path.
 
     Raises:
-        UserError: one of them is found nowhere; the message says where it was looked for, where to
-            put it, and how to do without.
+        UserError: one of them is found nowhere (the message says where it was looked for, where to
+            put it, and how to do without), or is not the file that its name says.
     """
     for holder, key in references(model_cfg):
         holder[key] = os.fspath(find(holder[key], report=report))
@@ -60,7 +65,7 @@ def find(name: str, report: Callable[[str], None] = print) -> Path:
     Looked for in the store, among what torch has downloaded, in the mirrors, and at its URL.
 
     Raises:
-        UserError: found nowhere, or no model of that name is known.
+        UserError: found nowhere, damaged, or no model of that name is known.
     """
     url = resolve(name)
     filename = Path(urlparse(url).path if url else name).name
@@ -75,10 +80,10 @@ def find(name: str, report: Callable[[str], None] = print) -> Path:
     if found is None:
         raise UserError(
             f"no pretrained weights {name}: looked in {', '.join(looked)}; put the file at "
-            f"{stored}, set {checkpoint.MIRRORS_VARIABLE} to a mirror that has "
+            f"{stored}, set {MIRRORS_VARIABLE} to a mirror that has "
             f"{FOLDER}/{filename}, or train from random weights: --no-pretrained"
         )
-    _check_name(found, report)
+    check_name(found, found.name)
     return _backbone(found) if name.startswith(_MMCLS) else found
 
 
@@ -138,23 +143,34 @@ def _download(
                 return Path(source).expanduser()
             continue
         try:
-            return fetch(source, stored, report=report)
+            return fetch(source, stored, report, check=_check)
         except NotFoundError as error:
             looked.append(str(error))
     return None
 
 
-def _check_name(path: Path, report: Callable[[str], None]) -> None:
-    """Names of pretrained files end in the first digits of their SHA-256, as a rule."""
-    match = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
-    if match is None:
+def check_name(path: Path, name: str) -> None:
+    """Names of pretrained files end in the first digits of their SHA-256, as a rule.
+
+    Raises:
+        UserError: the digits of ``name`` are not those of the file.
+    """
+    match = _DIGITS.search(name)
+    if match is None or _DATE.fullmatch(match.group(1)):
         return
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256(path)
     if not digest.startswith(match.group(1)):
-        report(
-            f"note: {path} may be damaged: its SHA-256 begins with {digest[:8]}, not as its name"
+        raise UserError(
+            f"{path} is damaged or another file: its SHA-256 begins with {digest[:8]}, its name "
+            f"says {match.group(1)}; remove it to download it anew, or give it another name if "
+            "it is yours"
         )
+
+
+def _check(path: Path, url: str) -> None:
+    """What came from ``url`` is a checkpoint, and the one that its name says."""
+    read_file(path, url)
+    check_name(path, urlparse(url).path)
 
 
 def _backbone(path: Path) -> Path:
@@ -164,11 +180,9 @@ def _backbone(path: Path) -> Path:
     beside = store() / FOLDER / f"{path.stem}-backbone.pth"
     if beside.is_file():
         return beside
-    state = checkpoint.read_checkpoint(path)["state_dict"]
+    state = read_checkpoint(path)["state_dict"]
     prefix = "backbone."
     weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    part = beside.with_name(f"{beside.name}.{os.getpid()}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": weights}, part)
-    part.replace(beside)
+    with replacing(beside) as part:
+        torch.save({"state_dict": weights}, part)
     return beside

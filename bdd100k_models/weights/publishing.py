@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import suppress
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_bytes
-from bdd100k_models.weights import store as checkpoint
+from bdd100k_models.weights.digests import write_md5
+from bdd100k_models.weights.fitting import check_values
+from bdd100k_models.weights.reading import read_checkpoint
 from bdd100k_models.zoo import model_cards
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ def publish(source: Path, out: Path, *, half: bool = False) -> Published:
     float32 again. Vectors, the statistics of batch norm among them, keep their precision.
 
     Raises:
-        UserError: ``source`` is no checkpoint, says no name, or ``out`` cannot be written.
+        UserError: ``source`` is no checkpoint, holds numbers that are none, says no name, or
+            ``out`` cannot be written.
     """
     import torch
 
-    content = checkpoint.read_checkpoint(source)
+    content = read_checkpoint(source)
     meta = content["meta"]
     folder, name = (out.parent, out.stem) if out.suffix == ".pth" else (out, None)
     name = name or Path(str(meta.get("exp_name", ""))).stem
@@ -56,30 +58,29 @@ def publish(source: Path, out: Path, *, half: bool = False) -> Published:
         raise UserError(
             f"{source} does not say what it was trained with; pass OUT as FOLDER/NAME.pth"
         )
+    check_values(content["state_dict"], source)
     kept = {key: meta[key] for key in (*_KEPT, *_VERSIONS) if key in meta}
-    state = {
-        key: (value.half() if half and _is_large(value) else value).contiguous()
-        for key, value in content["state_dict"].items()
-    }
-    part = folder / f".{name}.{os.getpid()}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save({"meta": kept, "state_dict": state}, part)
-        with open(part, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
-        path = folder / f"{name}-{digest}.pth"
-        md5 = checkpoint.md5(part)
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            part.unlink()
-        raise UserError(f"cannot write to {folder}: {error}") from error
-    write_bytes(path.with_suffix(".md5"), f"{md5}\n".encode())
+    state = {key: value.contiguous() for key, value in content["state_dict"].items()}
+    if half:
+        state = {key: _halved(key, value) for key, value in state.items()}
+    # Not to a file: torch writes the file's name into it, and equal weights would differ.
+    buffer = io.BytesIO()
+    torch.save({"meta": kept, "state_dict": state}, buffer)
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
+    path = write_bytes(folder / f"{name}-{digest}.pth", data)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    write_md5(path, md5)
     return Published(path, name, md5)
 
 
-def _is_large(value: Tensor) -> bool:
-    return value.is_floating_point() and value.ndim >= 2
+def _halved(key: str, value: Tensor) -> Tensor:
+    if not value.is_floating_point() or value.ndim < 2:
+        return value
+    small = value.half()
+    if not small.isfinite().all():
+        raise UserError(f"--half: {key} holds numbers beyond those of float16; publish without it")
+    return small
 
 
 def entry(published: Published) -> str:

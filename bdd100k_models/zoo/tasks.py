@@ -38,6 +38,7 @@ class TaskFacts:
     Attributes:
         name: as folders, options and the catalogue have it.
         title: as people call it.
+        package: the OpenMMLab package that its models come from; empty where it does not run.
         image_set: the pictures that it is defined on.
         classes: in the order of the published weights; empty for tagging, see ``tags``.
         tags: tagging alone: attribute of a frame -> its values, in the order of the weights.
@@ -55,6 +56,7 @@ class TaskFacts:
     title: str
     image_set: ImageSet
     output: str
+    package: str = ""
     classes: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dataset_types: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ _FACTS = (
         title="Image tagging",
         image_set="100k",
         output="tagging.json",
+        package="mmcls",
         tags={"weather": classes.WEATHER, "scene": classes.SCENE},
         dataset_types=("BDD100KWeatherTaggingDataset", "BDD100KSceneTaggingDataset"),
         ground_truth={
@@ -93,6 +96,7 @@ _FACTS = (
         title="Object detection",
         image_set="100k",
         output="det.json",
+        package="mmdet",
         classes=classes.DET,
         dataset_types=("BDD100KDetDataset",),
         ground_truth={"json": ("labels/det_20/det_{split}.json",)},
@@ -103,6 +107,7 @@ _FACTS = (
         title="Instance segmentation",
         image_set="10k",
         output="ins_seg.json",
+        package="mmdet",
         classes=classes.INS_SEG,
         dataset_types=("BDD100KInsSegDataset",),
         ground_truth={
@@ -117,6 +122,7 @@ _FACTS = (
         title="Semantic segmentation",
         image_set="10k",
         output="sem_seg.json",
+        package="mmseg",
         classes=classes.SEM_SEG,
         dataset_types=("BDD100KSemSegDataset",),
         ground_truth={
@@ -131,6 +137,7 @@ _FACTS = (
         title="Drivable area segmentation",
         image_set="100k",
         output="drivable.json",
+        package="mmseg",
         classes=classes.DRIVABLE,
         dataset_types=("BDD100KDrivableDataset",),
         ground_truth={
@@ -145,6 +152,7 @@ _FACTS = (
         title="Panoptic segmentation",
         image_set="10k",
         output="pan_seg.json",
+        package="mmdet",
         classes=classes.PAN_SEG,
         dataset_types=("BDD100KPanSegDataset",),
         ground_truth={
@@ -159,6 +167,7 @@ _FACTS = (
         title="Pose estimation",
         image_set="100k",
         output="result_keypoints.json",
+        package="mmpose",
         classes=(classes.POSE_CATEGORY,),
         dataset_types=("TopDownBDD100KPoseDataset",),
         ground_truth={"json": ("labels/pose_21/pose_{split}.json",)},

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from bdd100k_models import weights
 from bdd100k_models.cli import download, list_models, model_card
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
-from bdd100k_models.weights import store as checkpoint
 from bdd100k_models.zoo import catalogue
 
 NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
@@ -22,8 +23,8 @@ NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store, and no server to ask."""
-    monkeypatch.setenv(checkpoint.STORE_VARIABLE, os.fspath(tmp_path / "store"))
-    monkeypatch.delenv(checkpoint.MIRRORS_VARIABLE, raising=False)
+    monkeypatch.setenv(weights.STORE_VARIABLE, os.fspath(tmp_path / "store"))
+    monkeypatch.delenv(weights.MIRRORS_VARIABLE, raising=False)
     return tmp_path / "store"
 
 
@@ -100,15 +101,21 @@ def test_a_mistake_is_told_in_one_line() -> None:
     assert result.stderr == "error: no published model matches 'nothing*'\n"
 
 
+def saved(path: Path) -> bytes:
+    """A checkpoint."""
+    torch.save({"state_dict": {"w": torch.ones(1)}}, path)
+    return path.read_bytes()
+
+
 def test_weights_are_added_listed_and_verified(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "mine.pth"
-    source.write_bytes(b"weights")
+    content = saved(source)
     assert download.main([NAME, "--from", os.fspath(source)]) == 0
     stored = store / "det" / "models" / f"{NAME}.pth"
-    assert stored.read_bytes() == b"weights"
-    assert stored.with_suffix(".md5").read_text().split() == [hashlib.md5(b"weights").hexdigest()]
+    assert stored.read_bytes() == content
+    assert stored.with_suffix(".md5").read_text().split() == [hashlib.md5(content).hexdigest()]
     capsys.readouterr()
     download.main(["--list", "faster_rcnn_r50_fpn_?x_*"])
     lines = capsys.readouterr().out.splitlines()
@@ -117,16 +124,26 @@ def test_weights_are_added_listed_and_verified(
     assert capsys.readouterr().out == f"{NAME}: ok\n"
     assert download.main([NAME]) == 0
     assert capsys.readouterr().out == f"{NAME}: {stored}\n"
-    stored.write_bytes(b"wei")
+    stored.write_bytes(content[:-10])
     assert download.main(["--md5"]) == 1
     assert "is damaged" in capsys.readouterr().out
+
+
+def test_weights_without_an_md5_are_told(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = store / "det" / "models" / f"{NAME}.pth"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"weights")
+    assert download.main(["--md5"]) == 0
+    assert capsys.readouterr().out == f"{NAME}: no MD5 to compare {stored} with\n"
 
 
 def test_weights_from_a_mirror_that_lacks_one(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(checkpoint, "_sources", lambda model: [f"{tmp_path}/{model.name}.pth"])
-    (tmp_path / f"{NAME}.pth").write_bytes(b"weights")
+    monkeypatch.setattr(
+        "bdd100k_models.weights.store._sources", lambda model: [f"{tmp_path}/{model.name}.pth"]
+    )
+    saved(tmp_path / f"{NAME}.pth")
     assert download.main(["faster_rcnn_r50_fpn_[13]x_*"]) == 1
     output = capsys.readouterr().out
     assert f"{NAME}: {tmp_path}/{NAME}.pth" in output

@@ -12,7 +12,7 @@ from bdd100k_models.engine.model import build_network
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.tasks import TASK_NAMES, task_of
-from bdd100k_models.weights.store import fit_weights, read_checkpoint, verify
+from bdd100k_models.weights import fit_weights, read_checkpoint, verify
 
 FOLDER = REPOSITORY / "demo" / "models"
 MIB = 2**20

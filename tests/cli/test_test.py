@@ -170,17 +170,24 @@ def test_unreadable_picture_keeps_the_rest(
     (folder / "bad.jpg").write_bytes(b"not a picture")
     out = tmp_path / "out"
     broken = run(arguments(weights, folder, out), ranks)
-    assert broken.returncode != 0
     told = f"error: {folder / 'bad.jpg'} cannot be read as a picture"
     assert broken.stderr.count(told) == 1
     if ranks == 1:
-        assert broken.returncode == 2
+        assert broken.returncode == 3
         assert "Traceback" not in broken.stderr
-    assert not (out / "det.json").exists()
+    assert broken.returncode != 0
+    frames = json.loads((out / "det.json").read_bytes())["frames"]
+    assert [(frame["name"], bool(frame["labels"])) for frame in frames] == [
+        ("bad.jpg", False),
+        ("good.jpg", True),
+    ]
+    assert list(json.loads((out / "errors.json").read_text())) == ["bad.jpg"]
     (folder / "bad.jpg").write_bytes((pictures / "a" / "1.jpg").read_bytes())
     done = run(arguments(weights, folder, out, "--resume"))
     assert done.returncode == 0, done.stderr
-    assert len(json.loads((out / "det.json").read_bytes())["frames"]) == 2
+    frames = json.loads((out / "det.json").read_bytes())["frames"]
+    assert all(frame["labels"] for frame in frames)
+    assert sorted(path.name for path in out.iterdir()) == ["det.json"]
 
 
 @pytest.mark.parametrize(

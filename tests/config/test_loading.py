@@ -1,6 +1,8 @@
 """Configs: found by path and by name, overridden, with the data root in place."""
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,13 @@ def test_not_found(given: str, message: str) -> None:
         "import no_such_module\n",
         "model = [1][3]\n",
         "raise AttributeError('model')\n",
+        "import sys\nsys.exit(3)\n",
+        "raise SystemExit\n",
+        "exit('bye')\n",
+        "raise RecursionError\n",
+        "_base_ = 3\n",
+        "_base_ = [None]\n",
+        "\0",
     ],
 )
 def test_broken_config_names_file_and_reason(
@@ -102,5 +111,44 @@ def test_text_in_the_place_of_a_number(key: str, value: str, message: str) -> No
 
 
 def test_text_in_the_place_of_text_or_nothing() -> None:
-    cfg = load_config(NAME, options={"load_from": "x.pth", "model.type": "Y", "new.key": "z"})
+    cfg = load_config(NAME, options={"load_from": "x.pth", "model.type": "Y", "+new.key": "z"})
     assert (cfg.load_from, cfg.model.type, cfg.new.key) == ("x.pth", "Y", "z")
+
+
+def test_a_config_that_ends_the_program_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("import sys\nsys.exit(3)\n")
+    before = list(sys.path)
+    with pytest.raises(UserError, match=r"x\.py cannot be read: it ends the program, with 3$"):
+        load_config(path)
+    assert sys.path == before
+
+
+@pytest.mark.parametrize("suffix", ["py", "json", "yaml"])
+def test_bases_in_a_circle_are_named(tmp_path: Path, suffix: str) -> None:
+    def write(name: str, base: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        texts = {"py": f"_base_ = {[base]!r}\n", "json": json.dumps({"_base_": base})}
+        path.write_text(texts.get(suffix, f"_base_: [{base}]\n"))
+        return path
+
+    first = write(f"a.{suffix}", f"bases/b.{suffix}")
+    write(f"bases/b.{suffix}", f"../c.{suffix}")
+    write(f"c.{suffix}", f"./bases/b.{suffix}")
+    with pytest.raises(UserError) as caught:
+        load_config(first)
+    assert str(caught.value) == (
+        f"config {first} cannot be read: its bases go in a circle: "
+        f"bases/b.{suffix} -> c.{suffix} -> bases/b.{suffix}"
+    )
+    own = write(f"own.{suffix}", f"own.{suffix}")
+    with pytest.raises(UserError, match=rf"circle: own\.{suffix} -> own\.{suffix}$"):
+        load_config(own)
+
+
+def test_two_configs_may_share_a_base(tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text("x = dict(a=1)\n")
+    (tmp_path / "b.py").write_text("_base_ = 'base.py'\n")
+    (tmp_path / "a.py").write_text("_base_ = 'b.py'\nx = dict(b=2)\n")
+    assert dict(load_config(tmp_path / "a.py").x) == {"a": 1, "b": 2}

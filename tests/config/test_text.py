@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,44 @@ def test_the_text_reads_like_a_config() -> None:
 def test_what_has_no_literal_form_is_told() -> None:
     with pytest.raises(UserError, match="no literal form"):
         standalone_text(Config({"hook": object()}))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "import os; os.system('true') #",
+        "a = 1\nb",
+        "a.b",
+        "a b",
+        "",
+        "1",
+        "class",
+        "None",
+        "__builtins__",
+        "__name__",
+        "_base_",
+        "dict",
+        3,
+    ],
+)
+def test_a_key_that_would_be_code_is_refused(tmp_path: Path, key: object) -> None:
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    cfg = Config({"model": {"depth": 3}}, filename=str(path))
+    cfg._cfg_dict[key] = 1
+    with pytest.raises(UserError) as caught:
+        standalone_text(cfg)
+    assert f"x.json cannot be printed: its key {key!r} is no name" in str(caught.value)
+
+
+def test_json_stays_data(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"x": 1, f"open({str(tmp_path / 'ran')!r}, 'w'); y": 2}))
+    with pytest.raises(UserError, match=r"x\.json cannot be printed: its key "):
+        standalone_text(read_config(path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_keys_below_the_top_may_be_anything(tmp_path: Path) -> None:
+    cfg = Config({"a": {"import os": 1, "class": {"__import__('os')": 2}, "_base_": "x"}})
+    assert loaded_back(standalone_text(cfg), tmp_path) == cfg._cfg_dict

@@ -104,8 +104,24 @@ def test_cores_are_split_among_those_who_may_use_them(
 def test_cores_of_a_rank_are_those_of_its_place() -> None:
     group: Any = SimpleNamespace(places=(at("0123"), at("23")))
     assert [devices.cores(Ranks(rank, 2, rank, group)) for rank in (0, 1)] == [3, 1]
-    assert devices.loader_workers(8, Ranks(0, 2, 0, group)) == 3
-    assert devices.loader_workers(0, Ranks(0, 2, 0, group)) == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "available", "expected"),
+    [
+        ("cuda", 4, 16, 4),
+        ("cuda", 4, 2, 2),
+        ("cuda", 0, 2, 0),
+        ("cpu", 4, 2, 0),  # both cores are the network's
+        ("cpu", 4, 8, 2),
+        ("cpu", 4, 64, 4),
+    ],
+)
+def test_loader_processes(
+    device: str, wanted: int, available: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "cores", lambda ranks: available)
+    assert devices.loader_workers(wanted, None, torch.device(device)) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds nobody")

@@ -65,7 +65,7 @@ class Runner(SimpleNamespace):
             max_iters=70,
             meta={},
             hooks=[],
-            model=SimpleNamespace(module="network"),
+            model=SimpleNamespace(module="network", broadcast_buffers=lambda: None),
             logger=logging.getLogger("test"),
             log_buffer=SimpleNamespace(output={}, ready=False, clear=lambda: None),
         )

@@ -5,9 +5,7 @@ import torch
 from mmcv import Config
 from torch import nn
 
-from bdd100k_models.engine.loading import share_cores
 from bdd100k_models.engine.precision import apply_precision, to_float32
-from bdd100k_models.engine.ranks import Ranks
 
 CPU = torch.device("cpu")
 
@@ -54,21 +52,3 @@ def test_to_float32_keeps_the_nest() -> None:
     assert nest["a"][0].dtype == torch.float32
     assert nest["a"][1][0].dtype == torch.int64
     assert isinstance(nest["a"], tuple) and nest["b"] == "x"
-
-
-def test_loaders_get_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    try:
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
-        share_cores(CPU, Ranks(), 1)
-        assert torch.get_num_threads() == before
-        monkeypatch.delenv("OMP_NUM_THREADS")
-        share_cores(CPU, Ranks(0, 2, 0), 1)
-        assert torch.get_num_threads() == before
-        share_cores(CPU, Ranks(), 1)
-        assert torch.get_num_threads() == 3
-        share_cores(CPU, Ranks(), 8)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)

@@ -437,8 +437,24 @@ def test_one_id_for_two_categories(world: Any) -> None:
     array = np.asarray(Image.open(predicted / "scene-1.png")).copy()
     array[0, 0, 0] += 1
     Image.fromarray(array).save(predicted / "scene-1.png")
-    with pytest.raises(UserError, match=r"refuses a PNG .* all pixels of one id must have one"):
+    with pytest.raises(UserError, match=r"scene-1.png: a segment id with two categories"):
         evaluate("pan_seg", truth, predicted, form="masks")
+
+
+@pytest.mark.parametrize(
+    ("task", "value", "message"),
+    [
+        ("sem_seg", 19, r"scene-1.png: value 19; a mask"),
+        ("drivable", 3, r"scene-1.png: value 3; a"),
+    ],
+)
+def test_masks_of_another_task(world: Any, task: str, value: int, message: str) -> None:
+    truth, predicted = world.semantic(task)[2:]
+    array = np.asarray(Image.open(predicted / "scene-1.png")).copy()
+    array[0, 0] = value
+    Image.fromarray(array).save(predicted / "scene-1.png")
+    with pytest.raises(UserError, match=message):
+        evaluate(task, truth, predicted, form="masks")
 
 
 def test_masks_must_have_the_right_channels(world: Any) -> None:

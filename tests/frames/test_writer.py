@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from scalabel.label.io import load
 
@@ -81,6 +82,89 @@ def test_a_cut_line_is_missing_and_not_an_error(tmp_path: Path) -> None:
         shard.write(2, {"det": frame(2, 1)})
         shard.write(3, {"det": frame(3, 1)})
     assert Shards(tmp_path, 4).missing() == []
+
+
+def nuls(data: bytes) -> bytes:
+    return data[:300] + bytes(100) + data[400:]
+
+
+def garbage(data: bytes) -> bytes:
+    lines = data.splitlines(keepends=True)
+    return b"".join([*lines[:2], b'{"i":2,garbage}}\n', *lines[3:]])
+
+
+def another_digit(data: bytes) -> bytes:
+    lines = data.splitlines(keepends=True)
+    return b"".join([*lines[:2], lines[2].replace(b'"score":0.5', b'"score":0.6', 1), *lines[3:]])
+
+
+def nothing(data: bytes) -> bytes:
+    return bytes(len(data))
+
+
+@pytest.mark.parametrize(
+    ("damage", "missing"),
+    [(nuls, [2]), (garbage, [2]), (another_digit, [2]), (nothing, [0, 1, 2, 3])],
+)
+def test_a_damaged_line_is_missing(tmp_path: Path, damage: Any, missing: list[int]) -> None:
+    write_shards(tmp_path / "s", [[0, 1, 2, 3]])
+    write_shards(tmp_path / "whole", [[0, 1, 2, 3]])
+    path = tmp_path / "s" / "000-rank0.jsonl"
+    path.write_bytes(damage(path.read_bytes()))
+    shards = Shards(tmp_path / "s", 4)
+    assert shards.missing() == missing
+    with ShardWriter(tmp_path / "s", "001-rank0") as shard:
+        for index in missing:
+            shard.write(index, {"det": frame(index, index % 3)})
+    out = Output("det", "det.json", first_id=1)
+    (mended,) = merge(Shards(tmp_path / "s", 4), [out], tmp_path / "mended")
+    (whole,) = merge(Shards(tmp_path / "whole", 4), [out], tmp_path / "out")
+    assert mended.read_bytes() == whole.read_bytes()
+
+
+def test_lines_behind_a_cut_one_are_whole(tmp_path: Path) -> None:
+    write_shards(tmp_path, [[0, 1]])
+    path = tmp_path / "000-rank0.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    with ShardWriter(tmp_path, "000-rank0") as shard:
+        shard.write(2, {"det": frame(2, 1)})
+    assert Shards(tmp_path, 3).missing() == [1]
+
+
+def test_a_shard_that_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "000-rank0.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"cannot read .*000-rank0\.jsonl: Is a directory; move it"):
+        Shards(tmp_path, 1)
+
+
+def test_the_merge_gives_what_json_gives(tmp_path: Path) -> None:
+    labels: list[dict[str, Any]] = [
+        {},
+        {"category": 'a "labels":[] }{,"o":{', "score": 1e-7, "box2d": None},
+        {"attributes": {"labels": [{"x": 1}]}, "graph": {"nodes": [{"id": "ü"}]}},
+        {"score": float("nan"), "text": "\u2028\n\\"},
+    ]
+    frames: list[dict[str, Any]] = [
+        {"labels": labels, "name": "a"},
+        {"name": "b", "labels": [], "attributes": {"labels": []}},
+        {"name": "c", "labels": None},
+        {"name": "d"},
+        {},
+    ]
+    rows: list[Any] = [[1, {"labels": [{}]}], None, "text", 1.5, {"labels": labels[1:2]}]
+    with ShardWriter(tmp_path / "s", "a") as shard:
+        for index, (entry, row) in enumerate(zip(frames, rows, strict=True)):
+            shard.write(index, {"f": entry, 'k"ü': row}, error='x","o":{' if index == 3 else None)
+    shards = Shards(tmp_path / "s", len(frames))
+    assert shards.errors() == {3: 'x","o":{'}
+    outputs = [Output('k"ü', "rows.json", frames=False), Output("f", "f.json", first_id=7)]
+    found_rows, found = merge(shards, outputs, tmp_path)
+    assert found_rows.read_bytes() == b"[\n" + b",\n".join(map(orjson.dumps, rows)) + b"\n]\n"
+    numbered = [{"id": str(number), **label} for number, label in enumerate(labels, 7)]
+    frames[0]["labels"] = numbered
+    assert found.read_bytes() == (
+        b'{"frames":[\n' + b",\n".join(map(orjson.dumps, frames)) + b"\n]}\n"
+    )
 
 
 def test_an_incomplete_run_gives_no_file(tmp_path: Path) -> None:

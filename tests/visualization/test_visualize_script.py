@@ -63,9 +63,28 @@ def test_limit_score_and_ground_truth(folder: Path) -> None:
     ("frames", "message"),
     [
         ([{"name": "gone.jpg"}], "error: no picture at images/gone.jpg"),
-        ([{"name": "../a.png"}], "error: frame '../a.png' names a picture outside the folder"),
-        ([{"name": "/etc/a.png"}], "error: frame '/etc/a.png' names a picture outside"),
+        ([{"name": "../a.png"}], "error: image '../a.png': its picture would be written outside"),
+        ([{"name": "/etc/a.png"}], "error: image '/etc/a.png': its picture would be written"),
         ({"images": []}, "error: frames frames.json is not in Scalabel form"),
+        ([{"name": "a.png", "labels": [1, 2]}], "error: frames frames.json: 'labels' of frame"),
+        ([{"name": "a.png", "attributes": 5}], "error: frames frames.json: 'attributes' of frame"),
+        (
+            [{"name": "a.png", "labels": [{"box2d": {"x1": "9", "y1": 1, "x2": 2, "y2": 3}}]}],
+            "error: frames frames.json: label 0 of frame 'a.png': x1 of 'box2d' is text",
+        ),
+        (
+            [{"name": "a.png", "labels": [{"box2d": {"x1": None, "y1": 1, "x2": 2, "y2": 3}}]}],
+            "error: frames frames.json: label 0 of frame 'a.png': x1 of 'box2d' is null",
+        ),
+        (
+            [{"name": "a.png", "labels": [{"rle": {"counts": "garbage", "size": [90, 160]}}]}],
+            "error: frames frames.json: label 0 of frame 'a.png': 'rle': ",
+        ),
+        (
+            [{"name": "a.png", "labels": [{"rle": {"counts": "0", "size": [10**6, 10**6]}}]}],
+            "error: frames frames.json: label 0 of frame 'a.png': 'rle': a size of 1000000x1000000",
+        ),
+        ([{"name": "b.bmp"}, {"name": "b.bmp.jpg"}], "error: b.bmp and b.bmp.jpg would both be"),
     ],
 )
 def test_mistakes_exit_with_2_and_one_line(folder: Path, frames: Any, message: str) -> None:
@@ -74,3 +93,24 @@ def test_mistakes_exit_with_2_and_one_line(folder: Path, frames: Any, message: s
     assert done.returncode == 2
     assert done.stderr.startswith(message), done.stderr
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_the_pictures_are_not_overwritten(folder: Path) -> None:
+    before = (folder / "images" / "a.png").read_bytes()
+    done = run(folder, "--out", "images")
+    assert done.returncode == 2
+    assert (
+        done.stderr.startswith("error: ") and "would be overwritten; choose another" in done.stderr
+    )
+    assert done.stderr.count("\n") == 1
+    (folder / "link").symlink_to("images")
+    assert run(folder, "--out", "link").returncode == 2
+    assert (folder / "images" / "a.png").read_bytes() == before
+
+
+def test_the_ground_truth_is_checked_too(folder: Path) -> None:
+    label = {"rle": {"counts": "", "size": [90, 160]}}
+    (folder / "truth.json").write_text(json.dumps([{"name": "a.png", "labels": [label]}]))
+    done = run(folder, "--ground-truth", "truth.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ground truth truth.json: label 0 of frame 'a.png': 'rle'")

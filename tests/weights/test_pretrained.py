@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -11,22 +12,24 @@ import torch
 from bdd100k_models import load_config
 from bdd100k_models.engine.model import without_pretrained
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import pretrained
-from bdd100k_models.weights import store as checkpoint
-from bdd100k_models.weights.store import NotFoundError
+from bdd100k_models.weights import MIRRORS_VARIABLE, NotFoundError, pretrained
+from bdd100k_models.weights.transfer import fetch
 
-RESNET50 = "resnet50-0676ba61.pth"
+if TYPE_CHECKING:
+    from tests.weights.conftest import Server
+
+#: A name without digits of its SHA-256, so that any content will do.
+RESNET50 = "resnet50.pth"
+URL = f"https://weights.example/{RESNET50}"
 
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """An empty store and no network; gives the URLs that were asked for."""
-    monkeypatch.setenv(checkpoint.STORE_VARIABLE, str(tmp_path / "store"))
-    monkeypatch.delenv(checkpoint.MIRRORS_VARIABLE, raising=False)
+    """No network; gives the URLs that were asked for."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     asked: list[str] = []
 
-    def refuse(url: str, target: Path, report: Any = print) -> Path:
+    def refuse(url: str, target: Path, report: Any = print, **options: Any) -> Path:
         asked.append(url)
         raise NotFoundError(f"{url}: no answer from the server")
 
@@ -73,43 +76,43 @@ def test_unknown_names_are_told(name: str) -> None:
 def test_the_store_comes_first(tmp_path: Path, offline: list[str]) -> None:
     put(tmp_path / "hub" / "checkpoints" / RESNET50)
     stored = put(tmp_path / "store" / "pretrained" / RESNET50)
-    assert pretrained.find("torchvision://resnet50", report=lambda text: None) == stored
+    assert pretrained.find(URL, report=lambda text: None) == stored
     assert offline == []
 
 
 def test_what_torch_has_downloaded_is_used(tmp_path: Path, offline: list[str]) -> None:
     known = put(tmp_path / "hub" / "checkpoints" / RESNET50)
-    assert pretrained.find("torchvision://resnet50", report=lambda text: None) == known
+    assert pretrained.find(URL, report=lambda text: None) == known
     assert offline == []
 
 
 def test_a_mirror_may_be_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: list[str]
 ) -> None:
-    monkeypatch.setenv(checkpoint.MIRRORS_VARIABLE, f"{tmp_path}/mirror https://mirror.example")
+    monkeypatch.setenv(MIRRORS_VARIABLE, f"{tmp_path}/mirror https://mirror.example")
     there = put(tmp_path / "mirror" / "pretrained" / RESNET50)
-    assert pretrained.find("torchvision://resnet50", report=lambda text: None) == there
+    assert pretrained.find(URL, report=lambda text: None) == there
     assert offline == []
 
 
 def test_mirrors_are_asked_before_the_url(
     monkeypatch: pytest.MonkeyPatch, offline: list[str]
 ) -> None:
-    monkeypatch.setenv(checkpoint.MIRRORS_VARIABLE, "https://mirror.example/")
+    monkeypatch.setenv(MIRRORS_VARIABLE, "https://mirror.example/")
     with pytest.raises(UserError):
-        pretrained.find("torchvision://resnet50")
+        pretrained.find(URL)
     assert offline == [
         f"https://mirror.example/pretrained/{RESNET50}",
-        f"https://download.pytorch.org/models/{RESNET50}",
+        URL,
     ]
 
 
 def test_found_nowhere(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        pretrained.find("torchvision://resnet50")
+        pretrained.find(URL)
     message = str(caught.value)
     assert "\n" not in message
-    assert "torchvision://resnet50" in message
+    assert f"no pretrained weights {URL}" in message
     assert f"put the file at {tmp_path}/store/pretrained/{RESNET50}" in message
     assert "no answer from the server" in message
     assert "--no-pretrained" in message
@@ -124,33 +127,72 @@ def test_a_relative_path_is_looked_for_in_the_store_too(tmp_path: Path, offline:
     assert offline == []
 
 
-def test_a_name_that_does_not_match_its_content_is_reported(tmp_path: Path) -> None:
-    put(tmp_path / "store" / "pretrained" / RESNET50)
-    lines: list[str] = []
-    pretrained.find("torchvision://resnet50", report=lines.append)
-    assert len(lines) == 1
-    assert "may be damaged" in lines[0]
-
-
-def test_a_classifier_gives_its_backbone(tmp_path: Path) -> None:
-    state = {"backbone.conv1.weight": torch.ones(2), "head.fc.weight": torch.zeros(1)}
-    put(
-        tmp_path / "store" / "pretrained" / "mobilenet_v2_batch256_imagenet_20200708-3b2dc3af.pth",
-        state,
+def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
+    stored = put(tmp_path / "store" / "pretrained" / "resnet50-0676ba61.pth")
+    with pytest.raises(UserError) as caught:
+        pretrained.find("torchvision://resnet50")
+    digest = hashlib.sha256(stored.read_bytes()).hexdigest()
+    assert f"{stored} is damaged or another file: its SHA-256 begins with {digest[:8]}" in str(
+        caught.value
     )
+    assert "its name says 0676ba61" in str(caught.value)
+    assert stored.is_file()
+
+
+@pytest.mark.parametrize("digits", [8, 10, 64])
+def test_a_file_that_is_what_its_name_says(tmp_path: Path, digits: int) -> None:
+    path = put(tmp_path / "x.pth")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    named = path.rename(tmp_path / f"x-{digest[:digits]}.pth")
+    assert pretrained.find(str(named)) == named
+
+
+def test_a_date_is_no_digest(tmp_path: Path) -> None:
+    path = put(tmp_path / "mine-20200708.pth")
+    assert pretrained.find(str(path)) == path
+
+
+def test_what_a_server_sends_is_looked_at(
+    server: Server, own_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "fetch", fetch)
+    good = put(tmp_path / "good.pth").read_bytes()
+    digest = hashlib.sha256(good).hexdigest()[:8]
+    for name, content in (
+        ("a-00000000.pth", good),
+        ("b.pth", b"<html>"),
+        (f"c-{digest}.pth", good),
+    ):
+        server.put(name, content, md5=None)
+    with pytest.raises(UserError, match=r"a-00000000\.pth.* its name says 00000000"):
+        pretrained.find(f"{server.url}/a-00000000.pth", report=lambda text: None)
+    with pytest.raises(UserError, match=r"b\.pth is a web page"):
+        pretrained.find(f"{server.url}/b.pth", report=lambda text: None)
+    found = pretrained.find(f"{server.url}/c-{digest}.pth", report=lambda text: None)
+    assert found == own_store / "pretrained" / f"c-{digest}.pth"
+    kept = sorted(path.name for path in found.parent.iterdir())
+    assert kept == [f"c-{digest}.md5", f"c-{digest}.pth"]
+
+
+def test_a_classifier_gives_its_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmcv.runner.checkpoint.get_mmcls_models", lambda: {"mobilenet_v2": URL})
+    state = {"backbone.conv1.weight": torch.ones(2), "head.fc.weight": torch.zeros(1)}
+    put(tmp_path / "store" / "pretrained" / RESNET50, state)
     path = pretrained.find("mmcls://mobilenet_v2", report=lambda text: None)
     assert list(torch.load(path, weights_only=True)["state_dict"]) == ["conv1.weight"]
+    kept = sorted(item.name for item in path.parent.iterdir())
+    assert kept == ["resnet50-backbone.pth", "resnet50.pth"]
 
 
 def test_localize_replaces_every_reference(tmp_path: Path) -> None:
     stored = str(put(tmp_path / "store" / "pretrained" / RESNET50))
     model = {
-        "pretrained": "torchvision://resnet50",
+        "pretrained": URL,
         "backbone": {
             "pretrained": None,
-            "init_cfg": {"type": "Pretrained", "checkpoint": "torchvision://resnet50"},
+            "init_cfg": {"type": "Pretrained", "checkpoint": URL},
         },
-        "heads": [{"init_cfg": [{"type": "Normal"}, {"checkpoint": "torchvision://resnet50"}]}],
+        "heads": [{"init_cfg": [{"type": "Normal"}, {"checkpoint": URL}]}],
     }
     pretrained.localize(model, report=lambda text: None)
     assert model["pretrained"] == stored
@@ -181,8 +223,8 @@ def test_a_backbone_takes_the_weights(tmp_path: Path) -> None:
     from mmdet.models import ResNet
 
     state = {k: torch.full_like(v, 0.5) for k, v in ResNet(18).state_dict().items()}
-    put(tmp_path / "store" / "pretrained" / "resnet18-f37072fd.pth", state)
-    model = {"init_cfg": {"type": "Pretrained", "checkpoint": "torchvision://resnet18.default"}}
+    put(tmp_path / "store" / "pretrained" / RESNET50, state)
+    model = {"init_cfg": {"type": "Pretrained", "checkpoint": URL}}
     pretrained.localize(model, report=lambda text: None)
     backbone = ResNet(18, init_cfg=model["init_cfg"])
     backbone.init_weights()

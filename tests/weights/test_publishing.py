@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from bdd100k_models import weights
 from bdd100k_models.cli import publish_model
 from bdd100k_models.errors import UserError
 from bdd100k_models.weights import publishing
-from bdd100k_models.weights import store as checkpoint
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_publish_strips_names_and_signs(trained: Path, tmp_path: Path) -> None:
     assert published.path == tmp_path / "out" / f"my_model-{digest[:8]}.pth"
     assert published.md5 == hashlib.md5(published.path.read_bytes()).hexdigest()
     assert published.path.with_suffix(".md5").read_text() == published.md5 + "\n"
-    assert checkpoint.verify(published.path)
+    assert weights.verify(published.path)
     assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".md5", ".pth"]
 
     content = torch.load(published.path, weights_only=True)
@@ -66,7 +66,7 @@ def test_the_script_prints_the_entry(
     printed = capsys.readouterr().out
     path = next((tmp_path / "out").glob("*.pth"))
     assert f"Weights: https://…/{path.name}" in printed
-    assert f"MD5: {checkpoint.md5(path)}" in printed
+    assert f"MD5: {weights.md5(path)}" in printed
     assert "- Name: my_model" in printed
 
 
@@ -82,15 +82,43 @@ def test_mistakes_are_told(tmp_path: Path, trained: Path) -> None:
         publishing.publish(trained, tmp_path / "file" / "out")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_not_published(tmp_path: Path, value: float) -> None:
+    source = tmp_path / "x.pth"
+    state = {"a.weight": torch.ones(3), "head.bias": torch.tensor([1.0, value])}
+    torch.save({"meta": {"exp_name": "x.py"}, "state_dict": state}, source)
+    with pytest.raises(UserError, match=r"refused: head\.bias holds NaN or infinity in 1 of 2"):
+        publishing.publish(source, tmp_path / "out")
+    state["head.bias"] = torch.arange(2)
+    torch.save({"meta": {"exp_name": "x.py"}, "state_dict": state}, source)
+    with pytest.raises(UserError, match=r"refused: head\.bias holds int64"):
+        publishing.publish(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_refuses_numbers_that_it_cannot_hold(tmp_path: Path) -> None:
+    source = tmp_path / "x.pth"
+    state = {"head.weight": torch.full((2, 2), 70000.0)}
+    torch.save({"meta": {"exp_name": "x.py"}, "state_dict": state}, source)
+    with pytest.raises(UserError, match=r"--half: head\.weight holds numbers beyond"):
+        publishing.publish(source, tmp_path / "out", half=True)
+    publishing.publish(source, tmp_path / "out")
+
+
+def test_equal_weights_give_equal_files(trained: Path, tmp_path: Path) -> None:
+    first, second = (publishing.publish(trained, tmp_path / name) for name in "ab")
+    assert first.path.name == second.path.name and first.md5 == second.md5
+
+
 def test_half_keeps_vectors_and_loads_back_as_float32(tmp_path: Path) -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
     source = tmp_path / "x.pth"
     torch.save({"meta": {"exp_name": "x.py"}, "state_dict": network.state_dict()}, source)
     published = publishing.publish(source, tmp_path / "out", half=True)
-    stored = checkpoint.read_checkpoint(published.path)["state_dict"]
+    stored = weights.read_checkpoint(published.path)["state_dict"]
     assert stored["0.weight"].dtype == torch.float16
     assert stored["0.bias"].dtype == stored["1.running_var"].dtype == torch.float32
     other = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
-    checkpoint.load_weights(other, published.path)
+    weights.load_weights(other, published.path)
     assert other[0].weight.dtype == torch.float32
     assert torch.equal(other[0].weight, network[0].weight.half().float())

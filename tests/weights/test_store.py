@@ -1,100 +1,45 @@
-"""Weights: found, downloaded from a real server, verified, loaded without running anything."""
+"""Where a checkpoint is looked for, and what gets into the store."""
 
-import hashlib
-import multiprocessing
+from __future__ import annotations
+
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 from mmcv import Config
-from torch import nn
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.weights import store as checkpoint
-from bdd100k_models.zoo.catalogue import find
+from bdd100k_models.weights import (
+    MIRRORS_VARIABLE,
+    add_to_store,
+    find_checkpoint,
+    find_published,
+    md5,
+    store,
+    transfer,
+)
+from bdd100k_models.zoo.catalogue import PublishedModel, find
+
+if TYPE_CHECKING:
+    from tests.weights.conftest import Server
 
 NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 ON_SERVER = f"det/models/{NAME}.pth"
 
 
-class RangeHandler(SimpleHTTPRequestHandler):
-    """Files with byte ranges; ``cut`` bodies end early, as when a connection breaks."""
-
-    requests: list[tuple[str, str | None]]
-    cut: int = 0
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        type(self).requests.append((self.path, wanted))
-        path = Path(self.translate_path(self.path))
-        if not path.is_file():
-            self.send_error(404)
-            return
-        body = path.read_bytes()
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        if wanted and start >= len(body):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(body)}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        part = body[start:]
-        self.send_response(206 if wanted else 200)
-        self.send_header("Content-Length", str(len(part)))
-        self.end_headers()
-        if type(self).cut and path.suffix == ".pth":
-            part = part[: type(self).cut]
-            type(self).cut = 0
-        self.wfile.write(part)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def checkpoint(path: Path, value: float = 1.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": {"w": torch.full((3,), value)}}, path)
+    return path
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, Path, type[RangeHandler]]]:
-    root = tmp_path / "server"
-    root.mkdir()
-    handler = type("Handler", (RangeHandler,), {"requests": [], "cut": 0})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(root))) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}", root, handler
-        httpd.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    store = tmp_path / "store"
-    monkeypatch.setenv(checkpoint.STORE_VARIABLE, os.fspath(store))
-    monkeypatch.delenv(checkpoint.MIRRORS_VARIABLE, raising=False)
-    return store
-
-
-def publish(root: Path, content: bytes, md5: str | None = None) -> None:
-    path = root / ON_SERVER
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    digest = md5 or hashlib.md5(content).hexdigest()
-    path.with_suffix(".md5").write_text(f"{digest}  {path.name}\n")
-
-
-def small_model() -> nn.Module:
-    return nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 3), bn=nn.BatchNorm2d(4)))
-
-
-def save(path: Path, content: object) -> Path:
-    torch.save(content, path)
-    return path
+def model() -> PublishedModel:
+    """A published model that no server is asked for."""
+    return replace(find(NAME), md5=None)
 
 
 class TestFind:
@@ -103,33 +48,72 @@ class TestFind:
         given.touch()
         other.touch()
         cfg = Config(dict(load_from=os.fspath(other)))
-        assert checkpoint.find_checkpoint(cfg, "det", given) == given
-        assert checkpoint.find_checkpoint(cfg, "det") == other
+        assert find_checkpoint(cfg, "det", given) == given
+        assert find_checkpoint(cfg, "det") == other
 
-    def test_given_file_is_not_there(self) -> None:
-        with pytest.raises(UserError, match=r"^no checkpoint at /nowhere/x\.pth$"):
-            checkpoint.find_checkpoint(Config(), "det", "/nowhere/x.pth")
+    @pytest.mark.parametrize("given", ["/nowhere/x.pth", "http://[not/an/address.pth"])
+    def test_given_file_is_not_there(self, given: str) -> None:
+        with pytest.raises(UserError, match=r"^no checkpoint at /nowhere|^no checkpoint at http"):
+            find_checkpoint(Config(), "det", given)
+
+    def test_given_file_is_compared_with_the_md5_beside_it(self, tmp_path: Path) -> None:
+        given = checkpoint(tmp_path / "given.pth")
+        given.with_suffix(".md5").write_text(md5(given))
+        assert find_checkpoint(Config(), "det", given) == given
+        given.with_suffix(".md5").write_text("0" * 32)
+        with pytest.raises(UserError, match=r"given\.pth is damaged or another file"):
+            find_checkpoint(Config(), "det", given)
+
+    def test_given_address(self, server: Server, tmp_path: Path, own_store: Path) -> None:
+        server.put("x.pth", checkpoint(tmp_path / "x.pth").read_bytes(), md5=None)
+        found = find_checkpoint(Config(), "det", f"{server.url}/x.pth")
+        assert found.parent == own_store / "urls" and found.name.endswith("-x.pth")
+        assert find_checkpoint(Config(), "det", f"{server.url}/x.pth") == found
+        assert len(server.asked()) == 1
 
     def test_store_before_mirror(
-        self, own_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        own_store: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        model: PublishedModel,
     ) -> None:
         for root in (own_store, tmp_path / "mirror"):
-            (root / ON_SERVER).parent.mkdir(parents=True)
-            (root / ON_SERVER).write_bytes(b"x")
-        monkeypatch.setenv(checkpoint.MIRRORS_VARIABLE, os.fspath(tmp_path / "mirror"))
-        assert checkpoint.find_published(find(NAME)) == own_store / ON_SERVER
+            checkpoint(root / ON_SERVER)
+        monkeypatch.setenv(MIRRORS_VARIABLE, os.fspath(tmp_path / "mirror"))
+        assert find_published(model) == own_store / ON_SERVER
         (own_store / ON_SERVER).unlink()
-        assert checkpoint.find_published(find(NAME)) == tmp_path / "mirror" / ON_SERVER
+        assert find_published(model) == tmp_path / "mirror" / ON_SERVER
 
-    def test_nowhere_tells_the_ways_that_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_catalogues_md5_counts_in_store_and_mirror(
+        self,
+        own_store: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        model: PublishedModel,
+    ) -> None:
+        monkeypatch.setenv(MIRRORS_VARIABLE, os.fspath(tmp_path / "mirror"))
+        other = replace(model, md5="0" * 32)
+        in_mirror = checkpoint(tmp_path / "mirror" / ON_SERVER)
+        with pytest.raises(UserError, match=f"mirror.*the catalogue says {'0' * 32}"):
+            find_published(other)
+        checkpoint(own_store / ON_SERVER)
+        with pytest.raises(UserError, match=f"store.*the catalogue says {'0' * 32}"):
+            find_published(other)
+        (own_store / ON_SERVER).unlink()
+        assert find_published(replace(model, md5=md5(in_mirror))) == in_mirror
+
+    def test_nowhere_tells_the_ways_that_work(
+        self, monkeypatch: pytest.MonkeyPatch, model: PublishedModel
+    ) -> None:
         silent = "http://127.0.0.1:9"
-        monkeypatch.setattr(checkpoint, "PUBLISHED_BASE", silent)
-        monkeypatch.setenv(checkpoint.MIRRORS_VARIABLE, "/no/mirror")
+        monkeypatch.setattr(store, "PUBLISHED_BASE", silent)
+        monkeypatch.setenv(MIRRORS_VARIABLE, "/no/mirror")
         with pytest.raises(UserError) as caught:
-            checkpoint.find_published(replace(find(NAME), weights=f"{silent}/{ON_SERVER}"))
+            find_published(replace(model, weights=f"{silent}/{ON_SERVER}"))
         text = str(caught.value)
         assert "/no/mirror/" in text and "no answer" in text and "March 2026" in text
-        for way in ("--checkpoint", "put the file at", checkpoint.MIRRORS_VARIABLE, "tools/train"):
+        for way in ("--checkpoint", "put the file at", MIRRORS_VARIABLE, "tools/train"):
             assert way in text
         assert "\n" not in text
 
@@ -137,167 +121,117 @@ class TestFind:
         path = tmp_path / f"{NAME}.py"
         path.write_text("model = None\n")
         with pytest.raises(UserError, match="not a published config"):
-            checkpoint.find_checkpoint(Config.fromfile(os.fspath(path)), "det")
+            find_checkpoint(Config.fromfile(os.fspath(path)), "det")
 
-
-class TestFetch:
-    def test_download_is_verified_and_kept(
-        self,
-        server: tuple[str, Path, type[RangeHandler]],
-        own_store: Path,
-        monkeypatch: pytest.MonkeyPatch,
+    def test_stored_file_that_was_damaged_later(
+        self, own_store: Path, model: PublishedModel
     ) -> None:
-        url, root, handler = server
-        publish(root, b"weights" * 1000)
-        monkeypatch.setenv(checkpoint.MIRRORS_VARIABLE, url)
-        found = checkpoint.find_published(find(NAME))
-        assert found == own_store / ON_SERVER
-        assert found.read_bytes() == b"weights" * 1000
-        asked = len(handler.requests)
-        assert checkpoint.find_published(find(NAME)) == found
-        assert len(handler.requests) == asked
-
-    def test_goes_on_where_it_stopped(
-        self, server: tuple[str, Path, type[RangeHandler]], own_store: Path
-    ) -> None:
-        url, root, handler = server
-        content = os.urandom(300_000)
-        publish(root, content)
-        handler.cut = 200_000
-        target = checkpoint.fetch(f"{url}/{ON_SERVER}", own_store / "x.pth")
-        assert target.read_bytes() == content
-        assert [r for p, r in handler.requests if p.endswith(".pth")] == [
-            None,
-            f"bytes={3 * 65536}-",  # whole pieces are kept
-        ]
-        assert not list(own_store.glob("*.part"))
-
-    def test_damaged_download_is_refused(
-        self, server: tuple[str, Path, type[RangeHandler]], own_store: Path
-    ) -> None:
-        url, root, _ = server
-        publish(root, b"other", md5="0" * 32)
-        with pytest.raises(UserError, match="is damaged: its MD5 is"):
-            checkpoint.fetch(f"{url}/{ON_SERVER}", own_store / "x.pth")
-        assert not list(own_store.iterdir())
-
-    def test_one_of_several_processes_downloads(
-        self, server: tuple[str, Path, type[RangeHandler]], own_store: Path
-    ) -> None:
-        url, root, handler = server
-        content = os.urandom(3_000_000)
-        publish(root, content)
-        target = own_store / "x.pth"
-        context = multiprocessing.get_context("spawn")
-        arguments = (f"{url}/{ON_SERVER}", target)
-        processes = [context.Process(target=checkpoint.fetch, args=arguments) for _ in range(3)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(60)
-        assert [process.exitcode for process in processes] == [0, 0, 0]
-        assert target.read_bytes() == content
-        assert len([path for path, _ in handler.requests if path.endswith(".pth")]) == 1
-        assert not list(own_store.glob("*.part"))
-
-    def test_a_store_that_cannot_be_written(self, tmp_path: Path) -> None:
-        (tmp_path / "file").touch()
-        with pytest.raises(UserError, match=r"cannot write .*x\.pth: .*BDD100K_MODELS_HOME"):
-            checkpoint.fetch("http://localhost:9/x.pth", tmp_path / "file" / "x.pth")
-
-    def test_missing_on_the_server(
-        self, server: tuple[str, Path, type[RangeHandler]], own_store: Path
-    ) -> None:
-        with pytest.raises(checkpoint.NotFoundError, match="answered 404"):
-            checkpoint.fetch(f"{server[0]}/none.pth", own_store / "x.pth")
-
-    def test_stored_file_that_was_damaged_later(self, own_store: Path) -> None:
-        stored = own_store / ON_SERVER
-        stored.parent.mkdir(parents=True)
-        stored.write_bytes(b"half")
+        stored = checkpoint(own_store / ON_SERVER)
         stored.with_suffix(".md5").write_text("f" * 32)
-        with pytest.raises(UserError, match=r"is damaged: its MD5 is .* remove the file"):
-            checkpoint.find_published(find(NAME))
+        with pytest.raises(UserError, match=r"is damaged.*: its MD5 is .* remove it"):
+            find_published(model)
+        assert stored.is_file()
 
 
-class TestRead:
-    def test_meta_of_old_training_runs(self, tmp_path: Path) -> None:
-        meta = {"epoch": np.int64(12), "map": np.float64(0.3), "CLASSES": ["a"], "a": np.zeros(2)}
-        path = save(tmp_path / "x.pth", {"state_dict": {"w": torch.ones(2)}, "meta": meta})
-        content = checkpoint.read_checkpoint(path)
-        assert content["meta"]["epoch"] == 12 and content["meta"]["CLASSES"] == ["a"]
-        assert content["state_dict"]["w"].tolist() == [1.0, 1.0]
+class TestFetched:
+    """What a mirror sends is read by the restricted loader before it is stored."""
+
+    @pytest.fixture(autouse=True)
+    def mirror(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(MIRRORS_VARIABLE, server.url)
+        monkeypatch.setattr(transfer.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(store, "_sources", _mirrors_alone)
+
+    def test_a_checkpoint_is_stored(
+        self, server: Server, own_store: Path, tmp_path: Path, model: PublishedModel
+    ) -> None:
+        server.put(ON_SERVER, checkpoint(tmp_path / "x.pth").read_bytes())
+        assert find_published(model) == own_store / ON_SERVER
+        assert find_published(model) == own_store / ON_SERVER
+        assert len(server.asked()) == 1
 
     @pytest.mark.parametrize(
-        "wrap", [lambda s: s, lambda s: {"state_dict": s}, lambda s: {"model": s}]
+        ("content", "message"),
+        [
+            (b"", "is empty"),
+            (b"<!DOCTYPE html><p>log in", "is a web page"),
+            (b"short", "is no file that torch saves weights in"),
+            (bytes(100), "is nothing but zeros"),
+        ],
     )
-    def test_forms(self, tmp_path: Path, wrap: object) -> None:
-        path = save(tmp_path / "x.pth", wrap({"module.w": torch.ones(1)}))  # type: ignore[operator]
-        assert list(checkpoint.read_checkpoint(path)["state_dict"]) == ["w"]
+    def test_something_else_is_not(
+        self,
+        server: Server,
+        own_store: Path,
+        model: PublishedModel,
+        content: bytes,
+        message: str,
+    ) -> None:
+        server.put(ON_SERVER, content, md5=None)
+        with pytest.raises(UserError, match=rf"no weights for {NAME}: .*{server.url}.* {message}"):
+            find_published(model)
+        assert not [path for path in own_store.rglob("*") if path.is_file()]
 
-    def test_malicious_file_is_not_run(self, tmp_path: Path) -> None:
-        class Evil:
-            def __reduce__(self) -> tuple[object, tuple[str]]:
-                return os.mkdir, (os.fspath(tmp_path / "ran"),)
+    def test_a_body_that_ends_early_without_a_length_is_not(
+        self, server: Server, own_store: Path, tmp_path: Path, model: PublishedModel
+    ) -> None:
+        content = checkpoint(tmp_path / "x.pth").read_bytes()
+        server.put(ON_SERVER, content[:-100], md5=None)
+        server.headers = {"Content-Length": None, "Connection": "close"}
+        with pytest.raises(UserError, match="is truncated or damaged"):
+            find_published(model)
+        assert not (own_store / ON_SERVER).exists()
 
-        path = save(tmp_path / "x.pth", {"state_dict": {"w": torch.ones(1)}, "meta": Evil()})
-        with pytest.raises(UserError, match=r"is refused: loading it would call \w+\.mkdir"):
-            checkpoint.read_checkpoint(path)
-        assert not (tmp_path / "ran").exists()
-
-    def test_truncated(self, tmp_path: Path) -> None:
-        path = save(tmp_path / "x.pth", {"w": torch.zeros(1000)})
-        path.write_bytes(path.read_bytes()[:2000])
-        with pytest.raises(UserError, match=r"x\.pth is (truncated|no checkpoint).*2000 bytes"):
-            checkpoint.read_checkpoint(path)
-
-    @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
-    def test_something_else(self, tmp_path: Path, content: bytes) -> None:
-        path = tmp_path / "x.pth"
-        path.write_bytes(content)
-        with pytest.raises(UserError, match=rf"x\.pth is .*{len(content)} bytes"):
-            checkpoint.read_checkpoint(path)
-
-    def test_no_weights_inside(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="holds no weights: its keys are lr"):
-            checkpoint.read_checkpoint(save(tmp_path / "x.pth", {"lr": 0.1}))
-        with pytest.raises(UserError, match="holds a list"):
-            checkpoint.read_checkpoint(save(tmp_path / "y.pth", [1]))
+    def test_the_next_mirror_is_asked(
+        self,
+        server: Server,
+        tmp_path: Path,
+        model: PublishedModel,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        server.put(f"a/{ON_SERVER}", b"<html>", md5=None)
+        server.put(f"b/{ON_SERVER}", checkpoint(tmp_path / "x.pth").read_bytes(), md5="0" * 32)
+        server.put(f"c/{ON_SERVER}", checkpoint(tmp_path / "x.pth").read_bytes())
+        monkeypatch.setenv(MIRRORS_VARIABLE, " ".join(f"{server.url}/{m}" for m in "abc"))
+        assert find_published(model).is_file()
+        assert len(server.asked()) == 3
 
 
-class TestFit:
-    def test_loads_and_takes_classes(self, tmp_path: Path) -> None:
-        source, target = small_model(), small_model()
-        content = {"state_dict": source.state_dict(), "meta": {"CLASSES": ("x", "y")}}
-        said: list[str] = []
-        checkpoint.load_weights(target, save(tmp_path / "x.pth", content), report=said.append)
-        assert torch.equal(target.conv.weight, source.conv.weight)
-        assert target.CLASSES == ("x", "y")
-        assert said == []
+def _mirrors_alone(model: PublishedModel) -> list[str]:
+    return [f"{base}/{ON_SERVER}" for base in store.mirrors()]
 
-    def test_known_differences_are_a_note(self, tmp_path: Path) -> None:
-        state = small_model().state_dict()
-        state["stage.attn_mask"] = torch.zeros(2)
-        state["backbone.relative_position_index"] = torch.zeros(2)
-        said: list[str] = []
-        checkpoint.load_weights(small_model(), save(tmp_path / "x.pth", state), report=said.append)
-        assert len(said) == 2
-        assert any("stage.attn_mask" in line and "harmless" in line for line in said)
 
-    def test_another_model(self, tmp_path: Path) -> None:
-        state = small_model().state_dict()
-        state["head.weight"] = state.pop("conv.weight")
-        state["bn.weight"] = torch.zeros(5)
-        with pytest.raises(UserError) as caught:
-            checkpoint.load_weights(small_model(), save(tmp_path / "x.pth", state))
-        text = str(caught.value)
-        assert "does not fit this model" in text
-        assert "1 of 7 weights missing: conv.weight" in text
-        assert "1 of 7 weights unexpected: head.weight" in text
-        assert "bn.weight (5,) instead of (4,)" in text
+class TestAdd:
+    def test_a_copy_with_its_md5(
+        self, tmp_path: Path, own_store: Path, model: PublishedModel
+    ) -> None:
+        source = checkpoint(tmp_path / "mine.pth")
+        stored = add_to_store(source, model)
+        assert stored == own_store / ON_SERVER
+        assert stored.read_bytes() == source.read_bytes()
+        assert stored.with_suffix(".md5").read_text().strip() == md5(source)
 
-    def test_missing_running_mean_is_an_error(self, tmp_path: Path) -> None:
-        state = small_model().state_dict()
-        del state["bn.running_mean"]
-        with pytest.raises(UserError, match=r"missing: bn\.running_mean"):
-            checkpoint.load_weights(small_model(), save(tmp_path / "x.pth", state))
+    def test_no_weights_are_not_added(
+        self, tmp_path: Path, own_store: Path, model: PublishedModel
+    ) -> None:
+        (tmp_path / "mine.pth").write_bytes(b"<html>")
+        with pytest.raises(UserError, match=r"mine\.pth is a web page"):
+            add_to_store(tmp_path / "mine.pth", model)
+        with pytest.raises(UserError, match="no checkpoint at"):
+            add_to_store(tmp_path / "none.pth", model)
+        assert not own_store.exists()
+
+    def test_another_file_than_the_published_one_is_not_added(
+        self, tmp_path: Path, own_store: Path, model: PublishedModel
+    ) -> None:
+        with pytest.raises(UserError, match="the catalogue says"):
+            add_to_store(checkpoint(tmp_path / "mine.pth"), replace(model, md5="0" * 32))
+        assert not own_store.exists()
+
+    def test_a_store_that_cannot_be_written(
+        self, tmp_path: Path, model: PublishedModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv(store.STORE_VARIABLE, os.fspath(tmp_path / "file"))
+        with pytest.raises(UserError, match=f"cannot write .*; set {store.STORE_VARIABLE}"):
+            add_to_store(checkpoint(tmp_path / "mine.pth"), model)

@@ -112,7 +112,7 @@ def load_without_code(module: Any) -> None:
     torch < 2.6 unpickles anything by default, its `load_url` still does; torch >= 2.6 refuses the
     numpy scalars that mmcv's hooks put into ``meta``.
     """
-    from bdd100k_models.weights.store import read_file, safe_numpy
+    from bdd100k_models.weights import read_file, safe_numpy
 
     load_url = module.load_url
 

@@ -1,0 +1,180 @@
+"""How a state dict fits a network, and putting it in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdd100k_models.errors import UserError
+from bdd100k_models.weights.reading import read_checkpoint
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: State-dict keys that a newer version of a package computes anew or no longer stores. They hold
+#: nothing learned, so a checkpoint with or without them is the same model.
+CHANGED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"num_batches_tracked$"),
+        "a counter of batch norm that torch < 0.4.1 did not save",
+    ),
+    (re.compile(r"relative_position_index$"), "an index table of Swin, computed at build time"),
+    (re.compile(r"attn_mask$"), "an attention mask of Swin, computed at run time"),
+    (re.compile(r"(anchor|point)_generator\..*$"), "anchors, computed at run time"),
+    (re.compile(r"loss_\w+\.(class_weight|pos_weight|empty_weight)$"), "weights of a loss"),
+    (re.compile(r"^data_preprocessor\."), "image mean and deviation, which the config holds"),
+    (re.compile(r"^ema_"), "the moving average that training keeps beside the weights"),
+)
+
+#: Names of tensors that hold learned numbers in every network.
+_LEARNED = re.compile(r"(^|\.)(weight|bias|running_mean|running_var)$")
+
+
+@dataclass
+class Fit:
+    """How a state dict fits a network.
+
+    Attributes:
+        errors: lines for what does not fit: missing, unexpected and differently shaped parameters.
+        warnings: lines for buffers and names that a newer version is known to have changed.
+        fitted: number of the network's parameters that were found with their shape.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    fitted: int = 0
+
+
+def load_weights(
+    model: nn.Module, path: Path, report: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Load a checkpoint into ``model`` in place; gives its ``meta``.
+
+    Every parameter must be there with its shape. Buffers and names that a newer version is known
+    to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
+
+    Raises:
+        UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or the weights are those
+            of another model.
+    """
+    content = read_checkpoint(path)
+    fit = fit_weights(model, content["state_dict"], path)
+    for line in fit.warnings:
+        report(f"note: {path.name}: {line}")
+    if fit.errors:
+        raise UserError(f"{path} does not fit this model: " + "; ".join(fit.errors))
+    names = content["meta"].get("CLASSES")
+    if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
+        model.CLASSES = tuple(names)  # type: ignore[assignment]
+    return dict(content["meta"])
+
+
+def start_from(model: nn.Module, path: Path, report: Callable[[str], None] = print) -> Fit:
+    """Put into ``model`` what fits of a checkpoint, as ``load_from`` of a training run asks for.
+
+    What does not fit (the head, where the classes are others) is reported and keeps its values.
+
+    Raises:
+        UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or no parameter fits.
+    """
+    state = read_checkpoint(path)["state_dict"]
+    fit = fit_weights(model, state, path)
+    if not fit.fitted:
+        own = next((name for name, _ in model.named_parameters()), "nothing")
+        raise UserError(
+            f"no weight of {path} fits this model: the file has {next(iter(state))}, the model "
+            f"{own}; name another load_from, or leave it out to begin without"
+        )
+    for line in [*fit.warnings, *fit.errors]:
+        report(f"note: {path.name}: {line}")
+    return fit
+
+
+def fit_weights(
+    model: nn.Module, state: Mapping[str, Tensor], named: str | Path = "the checkpoint"
+) -> Fit:
+    """Put into ``model`` what fits of ``state``, and say what does not; ``named`` in errors.
+
+    Raises:
+        UserError: a tensor that would be put in is not finite, or holds integers where the model
+            has real numbers; the model is as it was.
+    """
+    own = model.state_dict()
+    parameters = {name for name, _ in model.named_parameters()}
+    reshaped = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape and not _changed(key)
+    ]
+    usable = {k: v for k, v in state.items() if k not in own or v.shape == own[k].shape}
+    check_values(
+        {key: value for key, value in usable.items() if key in own},
+        named,
+        real={key for key, value in own.items() if value.is_floating_point()},
+    )
+    outcome = model.load_state_dict(usable, strict=False)
+    missing = [k for k in outcome.missing_keys if k not in state]
+    lost = [k for k in missing if k in parameters or not _changed(k)]
+    strange = [k for k in outcome.unexpected_keys if not _changed(k)]
+    fit = Fit(fitted=len(parameters & usable.keys()))
+    fit.errors += _listed("missing", lost, len(own))
+    fit.errors += _listed("unexpected", strange, len(state))
+    fit.errors += _listed("of another shape", reshaped, len(own))
+    known = [k for k in [*missing, *outcome.unexpected_keys] if _changed(k) and k not in lost]
+    for reason in dict.fromkeys(_changed(key) for key in known):
+        keys = [key for key in known if _changed(key) == reason]
+        fit.warnings.append(f"{len(keys)} keys differ, first {keys[0]}: {reason}; harmless")
+    return fit
+
+
+def check_values(
+    state: Mapping[str, Tensor], named: str | Path, real: Iterable[str] | None = None
+) -> None:
+    """Refuse learned numbers that are none.
+
+    Args:
+        state: tensors by name; keys of ``CHANGED_KEYS`` are passed over.
+        named: what to call the checkpoint in the message.
+        real: names of the tensors that must hold real numbers; by default those that do in every
+            network (``weight``, ``bias``, ``running_mean``, ``running_var``).
+
+    Raises:
+        UserError: the first tensor with NaN, infinity or integers.
+    """
+    import torch
+
+    wanted = {key for key in state if _LEARNED.search(key)} if real is None else set(real)
+    for key, value in state.items():
+        if _changed(key):
+            continue
+        if key in wanted and not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise UserError(
+                f"{named} is refused: {key} holds {kind} where a network has real numbers; save "
+                "the weights as float32 or float16"
+            )
+        if not value.is_floating_point():
+            continue
+        # One-byte floats have no isfinite.
+        finite = torch.isfinite(value if value.element_size() > 1 else value.float())
+        if not finite.all():
+            raise UserError(
+                f"{named} is refused: {key} holds NaN or infinity in {int((~finite).sum())} of "
+                f"{value.numel()} values; the training that wrote it went astray, take an earlier "
+                "checkpoint"
+            )
+
+
+def _changed(key: str) -> str | None:
+    return next((reason for pattern, reason in CHANGED_KEYS if pattern.search(key)), None)
+
+
+def _listed(what: str, keys: Iterable[str], total: int, shown: int = 3) -> list[str]:
+    keys = list(keys)
+    if not keys:
+        return []
+    rest = f" and {len(keys) - shown} more" if len(keys) > shown else ""
+    return [f"{len(keys)} of {total} weights {what}: {', '.join(keys[:shown])}{rest}"]
