@@ -391,7 +391,7 @@ class PoseConverter(Converter):
         keypoints, scores, corners = self._kept(result)
         return {
             "keypoints": keypoints,
-            "scores": scores,
+            "scores": scores.astype(np.float32),
             "boxes": corners.astype(np.float32),
             "classes": np.zeros(len(scores), np.int64),
         }
@@ -497,8 +497,8 @@ class CropPipeline(Pipeline):
         import torch
 
         width, height = self._settings.image_size
-        load_from(self._load, record)
-        picture = self._load({"image_file": record.path, "ann_info": self._annotation_info()})
+        load = load_from(self._load, record)
+        picture = load({"image_file": record.path, "ann_info": self._annotation_info()})
         samples = [
             self._rest(picture | self._person(index, box)) for index, box in enumerate(record.extra)
         ]
