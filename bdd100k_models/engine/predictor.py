@@ -16,6 +16,7 @@ import torch
 
 from bdd100k_models import weights
 from bdd100k_models.config import load_config
+from bdd100k_models.engine.acceleration import accelerate, keep_memory
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -118,6 +119,8 @@ class Predictor:
             )
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
+            if chosen.type == "cpu":
+                keep_memory()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn
         wanted = task.detector(settled)
@@ -131,9 +134,9 @@ class Predictor:
                 from mmcv.cnn import fuse_conv_bn as fuse
 
                 network = fuse(network)
-            if compile:
-                compile_backbone(network, chosen)
-            self._assemble(task, cfg, network, chosen, settled, detector, precision, meta, report)
+            self._assemble(
+                task, cfg, network, chosen, settled, detector, precision, meta, report, compile
+            )
 
     @classmethod
     def of_network(
@@ -173,12 +176,17 @@ class Predictor:
         precision: str,
         meta: Mapping[str, Any],
         report: Callable[[str], None],
+        compile: bool = False,
     ) -> None:
         self.task, self.cfg, self.device = task, cfg, device
         self.options, self.detector, self.precision = options, detector, precision
         self.classes = name_classes(task, cfg, network, meta, report)
         network.CLASSES = self.classes  # type: ignore[assignment]
         self.network = network.to(device).eval()
+        if device.type == "cpu":
+            accelerate(self.network, pack=not compile)
+        if compile:
+            compile_backbone(self.network, device)
         apply_precision(self.network, cfg, precision, device)
         self.pipeline = build_pipeline(task, cfg, options, detector)
         self.forward = task.forward(self.network, cfg, options, detector)
