@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from bdd100k_models import weights
-from bdd100k_models.config import load_config
+from bdd100k_models.config import load_config, registry_hint
 from bdd100k_models.engine.acceleration import accelerate, keep_memory
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
@@ -210,7 +210,8 @@ class Predictor:
             UserError: nothing at a path, or with ``strict`` the first picture that failed.
         """
         next_id = self.converter.outputs[0].first_id
-        for batches in self._batches(records_of(images), batch_size):
+        records = self.task.complete(records_of(images), self.cfg, self.options)
+        for batches in self._batches(records, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
                 for record, raw in self.attempt(batch):
@@ -350,7 +351,8 @@ class Result:
         ``classes``     (N,) int64                   index into ``predictor.classes``
         ``masks``       (N, H, W) bool               whole instances (ins_seg)
         ``keypoints``   (N, 18, 3) float32           x y score (pose)
-        ``class_map``   (H, W) uint8                 class index (sem_seg, drivable, pan_seg)
+        ``class_map``   (H, W) uint8                 class index (sem_seg, drivable, pan_seg);
+                                                     in pan_seg the number of classes for none
         ``instance_map`` (H, W) int32                0 for stuff (pan_seg)
         =============== ============================ ==============================================
         """
@@ -510,7 +512,7 @@ def build_pipeline(task: Task, cfg: Config, options: Any, detector: Predictor | 
     try:
         return task.pipeline(cfg, options, detector)
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        reason = str(error) or "it is not a list of steps"
+        reason = f"{error}{registry_hint(error)}" if str(error) else "it is not a list of steps"
         raise UserError(f"{cfg.filename}: data.test.pipeline cannot be built: {reason}") from error
 
 

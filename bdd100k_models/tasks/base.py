@@ -16,7 +16,7 @@ import glob
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -414,6 +414,12 @@ class Task(ABC):
             f"no images for {self.name}: looked for {looked}; pass --data-root or set "
             "BDD100K_DATA_ROOT to the folder that holds images/ and labels/, or use --images"
         )
+
+    def complete(
+        self, records: Iterable[ImageRecord], cfg: Config, options: Any
+    ) -> Iterator[ImageRecord]:
+        """Records of pictures with what the pipeline needs beside each, in ``extra``."""
+        yield from records
 
     def sources(self, data: Mapping[str, Any]) -> tuple[Path, Path | None]:
         """Image folder and annotation file that a test dataset config names."""
