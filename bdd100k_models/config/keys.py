@@ -45,6 +45,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "resume_from",
             "runner",
             "seed",
+            "tf32",
             "total_epochs",
             "total_iters",
             "work_dir",
