@@ -27,16 +27,17 @@ def extract_without_zeros(module: Any) -> None:
     ) -> "Tensor":
         import torch
 
-        levels = self.map_roi_levels(rois, len(feats))
+        # A region with a coordinate that is no number is on no level.
+        levels = self.map_roi_levels(rois, len(feats)).clamp(min=-1)
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
-        each = torch.arange(len(feats), device=levels.device)
+        each = torch.arange(-1, len(feats), device=levels.device)
         sizes = (levels[:, None] == each).sum(dim=0).tolist()
+        lost, *by_level = levels.argsort(stable=True).split(sizes)
         size = self.roi_layers[0].output_size
         pooled = feats[0].new_empty(len(rois), self.out_channels, *size)
-        for layer, features, rows in zip(
-            self.roi_layers, feats, levels.argsort(stable=True).split(sizes), strict=False
-        ):
+        pooled[lost] = 0
+        for layer, features, rows in zip(self.roi_layers, feats, by_level, strict=True):
             if len(rows) == len(rois):
                 pooled = layer(features, rois)
             elif len(rows):

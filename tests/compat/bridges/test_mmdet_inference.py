@@ -33,8 +33,15 @@ def regions(*sides):
 
 @pytest.mark.parametrize(
     "sides",
-    [(20.0, 600, 30, 120, 300, 21, 130, 240), (20.0, 25, 30), (500.0,), (30.0, 300), ()],
-    ids=["all levels", "the lowest", "the highest", "two", "none"],
+    [
+        (20.0, 600, 30, 120, 300, 21, 130, 240),
+        (20.0, 25, 30),
+        (500.0,),
+        (30.0, 300),
+        (),
+        (30.0, float("nan"), 300, float("nan")),
+    ],
+    ids=["all levels", "the lowest", "the highest", "two", "none", "no numbers"],
 )
 @pytest.mark.parametrize("scale", [None, 1.5])
 def test_as_mmdets_own(extractor, features, sides, scale):
