@@ -29,14 +29,14 @@ def disagreement(found: Arrays, expected: Arrays) -> tuple[float, str]:
     if "keypoints" in expected:
         return _keypoints(found, expected), "of the keypoints are elsewhere"
     if "boxes" in expected:
-        lost = _without_partner(expected, found) + _without_partner(found, expected)
-        missed, total = sum(m for m, _ in (lost[:2], lost[2:])), sum((lost[1], lost[3]))
-        return missed / max(1, total), f"of {total // 2} findings have no partner"
-    return float(np.abs(found["scores"] - expected["scores"]).max()), "difference of a score"
+        missed, total = np.add(_without_partner(expected, found), _without_partner(found, expected))
+        return float(missed / max(1, total)), f"of {total} findings have no partner"
+    apart = np.abs(found["scores"] - expected["scores"]).max()
+    return float(np.nan_to_num(apart, nan=np.inf)), "difference of a score"
 
 
 def _without_partner(some: Arrays, others: Arrays) -> tuple[int, int]:
-    """How many confident findings of ``some`` are not among ``others``, and how many there are."""
+    """Confident findings of ``some``: those that are not among ``others``, and all."""
     confident = np.flatnonzero(some["scores"] >= _CONFIDENT)
     missed = 0
     for place in confident.tolist():

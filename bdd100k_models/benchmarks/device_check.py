@@ -24,6 +24,7 @@ import torch
 from bdd100k_models.benchmarks import device_ops, device_runs
 from bdd100k_models.benchmarks.agreement import disagreement
 from bdd100k_models.benchmarks.timing import machine
+from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.errors import UserError
 
 Status = Literal["ok", "differs", "failed", "not run"]
@@ -34,11 +35,11 @@ MODES = ("fp32", "tf32", "fp16", "bf16", "compiled")
 #: Largest disagreement of a mode: of pixels and of scores, and of findings and keypoints, where a
 #: single one among some dozens may fall on the other side of a limit.
 LIMITS = {
-    "fp32": (0.002, 0.03),
-    "compiled": (0.002, 0.03),
-    "tf32": (0.01, 0.1),
-    "fp16": (0.01, 0.1),
-    "bf16": (0.04, 0.25),
+    "fp32": (0.001, 0.03),
+    "compiled": (0.001, 0.03),
+    "tf32": (0.005, 0.1),
+    "fp16": (0.005, 0.1),
+    "bf16": (0.02, 0.25),
 }
 #: Largest relative difference between the first step's loss and the CPU's.
 _LOSS_LIMIT = 0.01
@@ -127,12 +128,11 @@ class Setting:
 
 def ops_checks(setting: Setting) -> Iterator[Check]:
     """mmcv's operations, results and gradients."""
-    device = torch.device(setting.device)
+    device = resolve_device(setting.device)
+    set_matmul_precision(tf32=False)
 
     def compare(operation: device_ops.Operation) -> Finding:
-        with device_runs.exact_float32():
-            found = operation.run(device)
-        on_cpu = operation.run(torch.device("cpu"))
+        found, on_cpu = operation.run(device), operation.run(torch.device("cpu"))
         return Finding(device_ops.difference(found, on_cpu), operation.limit, "relative difference")
 
     for operation in device_ops.operations(device):
@@ -243,8 +243,6 @@ def check_device(device: str) -> None:
     Raises:
         UserError: it is not, or the text names none.
     """
-    from bdd100k_models.engine.devices import resolve_device
-
     try:
         resolve_device(device)
     except UserError as error:

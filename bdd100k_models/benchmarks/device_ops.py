@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,17 +51,20 @@ class Operation:
 
 
 def difference(found: list[Tensor], expected: list[Tensor]) -> float:
-    """Largest relative difference; infinite where shapes or whole numbers differ."""
+    """Largest relative difference; infinite where shapes or whole numbers differ, or NaN is met."""
     worst = 0.0
     for ours, theirs in zip(found, expected, strict=True):
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             return float("inf")
         if not theirs.is_floating_point():
-            worst = max(worst, 0.0 if torch.equal(ours, theirs) else float("inf"))
+            apart = 0.0 if torch.equal(ours, theirs) else float("inf")
         elif theirs.numel():
             scale = theirs.double().abs().max().clamp(min=1e-12)
-            worst = max(worst, float((ours.double() - theirs.double()).abs().max() / scale))
-    return worst if worst == worst else float("inf")
+            apart = float((ours.double() - theirs.double()).abs().max() / scale)
+        else:
+            apart = 0.0
+        worst = max(worst, float("inf") if math.isnan(apart) else apart)
+    return worst
 
 
 def operations(device: torch.device) -> Iterator[Operation]:

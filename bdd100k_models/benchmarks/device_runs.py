@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from bdd100k_models.engine.devices import set_matmul_precision
 from bdd100k_models.files import read_json
 from bdd100k_models.files.places import REPOSITORY
 
@@ -43,18 +43,6 @@ def config_of(name: str) -> Path:
     return REPOSITORY / "demo" / "models" / f"{name}.py"
 
 
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """Within, products and convolutions of float32 are those of float32, not TF32."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
-
-
 def missing_for(mode: str, device: str) -> str | None:
     """Why a mode cannot be run on a device, or None."""
     if mode == "tf32":
@@ -78,7 +66,9 @@ def predict(name: str, data: Path, device: str, mode: str) -> list[dict[str, np.
     config = config_of(name)
     options: dict[str, Any] = {}
     if name.startswith("pose"):
-        options["boxes"] = os.fspath(data / "labels" / "det_20" / "det_val.json")
+        detector = config_of("det_mini")
+        options["detector"] = os.fspath(detector)
+        options["detector_checkpoint"] = os.fspath(detector.with_suffix(".pth"))
     predictor = Predictor(
         config,
         config.with_suffix(".pth"),
@@ -89,8 +79,8 @@ def predict(name: str, data: Path, device: str, mode: str) -> list[dict[str, np.
         report=lambda _: None,
         **options,
     )
-    folder = data / "images" / predictor.task.facts.image_set / "val"
-    return [result.arrays for result in predictor(folder)]
+    records = predictor.task.records(predictor.cfg, predictor.options)
+    return [result.arrays for result in predictor([record.path for record in records])]
 
 
 # -- training ---------------------------------------------------------------------------------
@@ -121,8 +111,8 @@ def first_loss(name: str, data: Path, work_dir: Path, device: str) -> float:
 
     arguments = _train_arguments(name, data, work_dir, device)
     arguments += ["--seed", "3", "--workers", "0", "--limit-steps", "1", *_settings(name)]
-    with exact_float32():
-        status = main(arguments)
+    set_matmul_precision(tf32=False)
+    status = main(arguments)
     if status:
         raise RuntimeError(f"training ended with status {status}")
     return float(_logged(work_dir)[0]["loss"])

@@ -338,6 +338,8 @@ def rehearsal(count: int = 1) -> Iterator[RehearsedGpus]:
         "set_rng_state": lambda *args: None,
         "_lazy_init": lambda: None,
     }
+    if torch.cuda.is_available():
+        torch.cuda.init()  # torch would take a real GPU for ready after a rehearsed one
     torch._C._ensureCUDADeviceGuardSet()
     lifted = torch._C._only_lift_cpu_tensors()
     overwritten = torch.__future__.get_overwrite_module_params_on_conversion()

@@ -13,15 +13,18 @@ from bdd100k_models.benchmarks.rehearsal import rehearsal
 from bdd100k_models.benchmarks.waits import Waits
 from bdd100k_models.data.mini.dataset import scene_of
 from bdd100k_models.data.mini.rendering import render
+from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.engine.loading import Grouping, load, to_device
-from bdd100k_models.engine.model import build_model
+from bdd100k_models.engine.model import build_network
 from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.tasks import task_of
 from bdd100k_models.tasks.base import ImageRecord, Prediction
+from bdd100k_models.tasks.pose import PoseOptions
 from bdd100k_models.tasks.pose_boxes import PersonBox
 from bdd100k_models.visualization.pictures import save_picture
+from bdd100k_models.weights.fitting import load_weights
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -55,7 +58,7 @@ def rehearse_picture(
     picture: Path,
     *,
     people: Sequence[PersonBox] = (),
-    checkpoint: str | Path | None = None,
+    checkpoint: Path | None = None,
     precision: str = "fp32",
 ) -> RehearsedPicture:
     """Predict and convert a picture with a model on ``cuda``; without a checkpoint, a seeded one.
@@ -68,23 +71,29 @@ def rehearse_picture(
     """
     task = task_of(cfg)
     record = ImageRecord(0, picture.name, str(picture), tuple(people) or None)
+    options = PoseOptions(source="annotations") if task.name == "pose" else None
     with rehearsal() as gpus, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        device = torch.device("cuda")
-        network = build_model(cfg, checkpoint, "cuda", report=lambda _: None)
-        predictor = Predictor.of_network(task, cfg, network, device, precision=precision)
+        network = build_network(task, cfg)
+        if checkpoint is not None:
+            load_weights(network, Path(checkpoint), report=lambda _: None)
+        device = resolve_device("cuda")
+        predictor = Predictor.of_network(
+            task, cfg, network, device, options=options, precision=precision
+        )
         loaded = Grouping(predictor.pipeline)([load(record, predictor.pipeline)])
         if loaded.problems:
             raise UserError(loaded.problems[0].reason)
+        (batch,) = loaded.pin_memory().batches
         gpus.waits.clear()
         with torch.inference_mode():
-            results = predictor.forward(to_device(loaded.batches[0].data, device))
-            prediction = predictor.converter(results[0], record)
+            (raw,) = predictor.forward(to_device(batch.data, device))
+        prediction = predictor.converter(raw, record)
     return RehearsedPicture(prediction, gpus.waits)
 
 
 def measure_waits(
-    configs: Sequence[str | Path], folder: Path, checkpoint: str | None = None
+    configs: Sequence[str | Path], folder: Path, checkpoint: Path | None = None
 ) -> dict[str, PictureWaits]:
     """Waits of one rendered picture of the data set's size, by name of the config.
 

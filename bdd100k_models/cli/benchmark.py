@@ -44,7 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     waits.add_argument(
         "--checkpoint",
-        metavar="FILE|URL",
+        type=Path,
+        metavar="FILE",
         help="weights of the one CONFIG (default: those beside it, else seeded ones)",
     )
     waits.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from bdd100k_models.errors import UserError
+from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 
@@ -63,7 +63,8 @@ def ranked(models: Iterable[PublishedModel], metric: str) -> list[PublishedModel
     known = list(dict.fromkeys(key for model in models for key in model.metrics))
     having = [model for model in models if metric in model.metrics]
     if not having:
-        raise UserError(f"--sort {metric!r}: no such metric here; there are {', '.join(known)}")
+        hint = nearest(metric, known, f"there are {', '.join(known)}")
+        raise UserError(f"--sort {metric!r}: no such metric here; {hint}")
     return sorted(having, key=lambda model: -model.metrics[metric])
 
 

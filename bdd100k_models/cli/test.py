@@ -135,8 +135,9 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
             task.options_from(args), cfg, split=args.split, images=args.images is not None
         )
         records = task.records(cfg, options, split=args.split, images=args.images)[: args.limit]
-        if args.eval is not None:
-            evaluation.ground_truth_path(task.name, root, args.split)
+        if args.eval is not None and ranks.first:
+            truth = evaluation.ground_truth_path(task.name, root, args.split)
+            evaluation.check_ground_truth(task.name, truth)
     places = _places(args, cfg, ranks)
     predictor = Predictor(
         cfg,

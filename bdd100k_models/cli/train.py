@@ -152,20 +152,20 @@ def _portable_text(cfg: Config, root: Path) -> str:
     portable = copy.deepcopy(cfg)
     portable.load_from = portable.resume_from = None
     for key in list(portable):
-        portable[key] = _without_root(portable[key], os.fspath(root))
+        portable[key] = without_root(portable[key], os.fspath(root))
     return standalone_text(portable)
 
 
-def _without_root(value: Any, root: str) -> Any:
+def without_root(value: Any, root: str) -> Any:
     """A nest of settings with paths at or below ``root`` as configs spell them."""
     if isinstance(value, str):
         if value == root or value.startswith(root.rstrip("/") + "/"):
             return "data/bdd100k" + value[len(root.rstrip("/")) :].rstrip("/")
         return value
     if isinstance(value, Mapping):
-        return type(value)({key: _without_root(item, root) for key, item in value.items()})  # type: ignore[call-arg]
+        return type(value)({key: without_root(item, root) for key, item in value.items()})  # type: ignore[call-arg]
     if isinstance(value, (list, tuple)):
-        return type(value)(_without_root(item, root) for item in value)
+        return type(value)(without_root(item, root) for item in value)
     return value
 
 

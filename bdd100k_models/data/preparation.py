@@ -466,7 +466,8 @@ def _prepare_panoptic(job: _Job) -> str:
     masks = job.masks(partial(check_bitmask, len(PAN_SEG)))
     pictures = job.match_pictures([_picture_of(name) for name in masks])
     _compare_sizes(job, masks, pictures)
-    folder = job.root / "jsons" / "pan_seg" / "masks" / job.split
+    final = job.root / "jsons" / "pan_seg" / "masks" / job.split
+    folder = final.with_name(f".{final.name}.part")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     mixed = [name for name, mask in masks.items() if mask.mixed_stuff]
@@ -484,7 +485,18 @@ def _prepare_panoptic(job: _Job) -> str:
         image["file_name"] = _picture_of(image["file_name"])
     _complete_images(coco, pictures)
     _complete_panoptic(coco, folder)
+    _replace_folder(final, folder)
     return job.write(coco)
+
+
+def _replace_folder(folder: Path, new: Path) -> None:
+    """Put ``new`` in the place of ``folder``, whose files stay until then."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _stage(labels: Path, names: list[str], mixed: list[str], staging: Path) -> Path:

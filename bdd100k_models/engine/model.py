@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models import weights
+from bdd100k_models.config import registry_hint
 from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
@@ -57,7 +58,9 @@ def build_network(task: Task, cfg: Config) -> nn.Module:
     try:
         model = task.build_network(model_cfg)
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
+        raise UserError(
+            f"{cfg.filename}: model cannot be built: {error}{registry_hint(error)}"
+        ) from error
     return model
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bdd100k_models.config import registry_hint
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def build_optimizer(network: nn.Module, optimizer_cfg: Mapping[str, Any]) -> Any
             from mmcv.runner import build_optimizer as build
         return build(network, copy.deepcopy(optimizer_cfg))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"optimizer {dict(optimizer_cfg)} cannot be built: {error}") from error
+        raise UserError(
+            f"optimizer {dict(optimizer_cfg)} cannot be built: {error}{registry_hint(error)}"
+        ) from error
 
 
 def optimizer_hook(cfg: Config, device: torch.device, *, distributed: bool) -> dict[str, Any]:

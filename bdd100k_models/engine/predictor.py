@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from bdd100k_models import weights
-from bdd100k_models.config import load_config
+from bdd100k_models.config import load_config, registry_hint
+from bdd100k_models.engine.acceleration import accelerate, keep_memory
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -118,6 +119,8 @@ class Predictor:
             )
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
+            if chosen.type == "cpu":
+                keep_memory()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn
         wanted = task.detector(settled)
@@ -131,9 +134,9 @@ class Predictor:
                 from mmcv.cnn import fuse_conv_bn as fuse
 
                 network = fuse(network)
-            if compile:
-                compile_backbone(network, chosen)
-            self._assemble(task, cfg, network, chosen, settled, detector, precision, meta, report)
+            self._assemble(
+                task, cfg, network, chosen, settled, detector, precision, meta, report, compile
+            )
 
     @classmethod
     def of_network(
@@ -173,12 +176,17 @@ class Predictor:
         precision: str,
         meta: Mapping[str, Any],
         report: Callable[[str], None],
+        compile: bool = False,
     ) -> None:
         self.task, self.cfg, self.device = task, cfg, device
         self.options, self.detector, self.precision = options, detector, precision
         self.classes = name_classes(task, cfg, network, meta, report)
         network.CLASSES = self.classes  # type: ignore[assignment]
         self.network = network.to(device).eval()
+        if device.type == "cpu":
+            accelerate(self.network, pack=not compile)
+        if compile:
+            compile_backbone(self.network, device)
         apply_precision(self.network, cfg, precision, device)
         self.pipeline = build_pipeline(task, cfg, options, detector)
         self.forward = task.forward(self.network, cfg, options, detector)
@@ -202,7 +210,8 @@ class Predictor:
             UserError: nothing at a path, or with ``strict`` the first picture that failed.
         """
         next_id = self.converter.outputs[0].first_id
-        for batches in self._batches(records_of(images), batch_size):
+        records = self.task.complete(records_of(images), self.cfg, self.options)
+        for batches in self._batches(records, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
                 for record, raw in self.attempt(batch):
@@ -342,7 +351,8 @@ class Result:
         ``classes``     (N,) int64                   index into ``predictor.classes``
         ``masks``       (N, H, W) bool               whole instances (ins_seg)
         ``keypoints``   (N, 18, 3) float32           x y score (pose)
-        ``class_map``   (H, W) uint8                 class index (sem_seg, drivable, pan_seg)
+        ``class_map``   (H, W) uint8                 class index (sem_seg, drivable, pan_seg);
+                                                     in pan_seg the number of classes for none
         ``instance_map`` (H, W) int32                0 for stuff (pan_seg)
         =============== ============================ ==============================================
         """
@@ -502,7 +512,7 @@ def build_pipeline(task: Task, cfg: Config, options: Any, detector: Predictor | 
     try:
         return task.pipeline(cfg, options, detector)
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        reason = str(error) or "it is not a list of steps"
+        reason = f"{error}{registry_hint(error)}" if str(error) else "it is not a list of steps"
         raise UserError(f"{cfg.filename}: data.test.pipeline cannot be built: {reason}") from error
 
 

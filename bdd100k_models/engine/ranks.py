@@ -33,6 +33,10 @@ _PATIENCE = datetime.timedelta(days=2)
 _STEP = datetime.timedelta(minutes=30)
 #: What rank 0 gives the others to hear its verdict.
 _GRACE = datetime.timedelta(seconds=5)
+#: Seconds that a process which ends takes to close its connections, at most.
+_LAST_BREATH = 0.3
+#: Seconds that rank 0 stays where a run has failed.
+_FAREWELL = 1.0
 
 T = TypeVar("T")
 
@@ -114,9 +118,7 @@ class Ranks:
 
     def barrier(self) -> None:
         """Wait for all ranks."""
-        if self.size > 1:
-            with self._peers_there():
-                dist.barrier(group=self._host)
+        self.any(False)  # torch's own barrier picks a GPU where there is one
 
     def gather(self, value: T) -> list[T]:
         """The value of every rank, on every rank, by rank; any that can be pickled."""
@@ -186,19 +188,25 @@ class Ranks:
         if self.group is None:
             return True
         try:
+            with socket.create_connection(_address(), timeout=1):
+                pass  # asked in vain, the store would fill the screen with C++ frames
             return bool(self.group.store.add("end told", 1) == 1)
-        except RuntimeError:  # the store is gone with the rank that held it
+        except (OSError, RuntimeError):  # the store is gone with the rank that held it
             return True
 
     def shutdown(self, failed: bool = False) -> None:
-        """Leave the others: together with them, or, where the run has ``failed``, at once.
+        """Leave the others: together with them, or, where the run has ``failed``, without.
 
-        Then nothing is waited for, as peers may be gone; the groups go with the process.
+        Then peers may be gone, so that no group is closed: they go with the process. Rank 0, which
+        may hold the store, gives the others the moment they need to see who has told why.
         """
-        if self.group is None or failed or not dist.is_initialized():
+        if self.group is None or not dist.is_initialized():
             return
-        self.barrier()
-        dist.destroy_process_group()
+        if not failed:
+            self.barrier()
+            dist.destroy_process_group()
+        elif self.first:
+            time.sleep(_FAREWELL)
 
     @property
     def _host(self) -> dist.ProcessGroup | None:
@@ -206,6 +214,7 @@ class Ranks:
 
     def peer_lost(self) -> PeerLostError:
         """The error to raise where a process of this run is gone."""
+        time.sleep(_LAST_BREATH)  # it may be about to close the store, too
         return PeerLostError(told=not self.first_to_tell())
 
     @contextmanager
@@ -340,7 +349,7 @@ def _open_store(ranks: Ranks) -> dist.Store:
     if holds:
         address = "127.0.0.1"  # its own, by whatever name the others reach it
     else:
-        _wait_for_store(ranks.rank, address, port)
+        _wait_for_store(ranks.rank)
     try:
         store = dist.TCPStore(
             address, int(port), ranks.size, holds, timeout=MEETING, wait_for_workers=False
@@ -354,18 +363,24 @@ def _open_store(ranks: Ranks) -> dist.Store:
     return dist.PrefixStore(f"bdd100k {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
-def _wait_for_store(rank: int, address: str, port: str) -> None:
+def _address() -> tuple[str, int]:
+    """Where the store is."""
+    return os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+
+
+def _wait_for_store(rank: int) -> None:
     """Until somebody listens there; torch's own wait fills the screen with C++ frames."""
     end = time.monotonic() + MEETING.total_seconds()
     while True:
         try:
-            with socket.create_connection((address, int(port)), timeout=MEETING.total_seconds()):
+            with socket.create_connection(_address(), timeout=MEETING.total_seconds()):
                 return
         except (OSError, ValueError, OverflowError) as error:
             if time.monotonic() > end or not isinstance(error, OSError):
                 reason = getattr(error, "strerror", None) or error
+                place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
                 raise UserError(
-                    f"rank {rank} did not reach rank 0 at {address}:{port} within "
+                    f"rank {rank} did not reach rank 0 at {place} within "
                     f"{MEETING.total_seconds():g} s ({reason}): look whether rank 0 has started, "
                     "and set MASTER_ADDR and MASTER_PORT to its address"
                 ) from error

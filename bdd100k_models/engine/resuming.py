@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bdd100k_models import weights as checkpoint
+from bdd100k_models import weights
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 
@@ -43,8 +44,8 @@ def choose(
         return None
     path = Path(chosen)
     with ranks.together():
-        content = checkpoint.read_file(path)
-        if "optimizer" not in content:
+        content = weights.read_file(path)
+        if not _goes_on(content):
             raise UserError(
                 f"{path} has no optimizer state to go on from; load_from starts with it"
             )
@@ -56,11 +57,16 @@ def newest(work_dir: Path) -> Path | None:
     paths = [path for pattern in _RESUMABLE for path in work_dir.glob(pattern)]
     for path in sorted(paths, key=lambda p: p.stat().st_mtime_ns, reverse=True):
         try:
-            if "optimizer" in checkpoint.read_file(path):
+            if _goes_on(weights.read_file(path)):
                 return path
         except UserError as error:
             print(f"note: passed over: {error}")
     return None
+
+
+def _goes_on(content: Any) -> bool:
+    """Whether a file holds what a run goes on from, whatever it is."""
+    return isinstance(content, Mapping) and "optimizer" in content and "state_dict" in content
 
 
 def _check_room(work_dir: Path, start: str | None, *, overwrite: bool) -> None:

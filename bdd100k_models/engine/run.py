@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,13 +26,13 @@ from bdd100k_models.engine import devices
 from bdd100k_models.engine.loading import Problem, load_batches
 from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.engine.progress import Progress, clock
-from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.engine.ranks import Ranks, hold_for_all
 from bdd100k_models.errors import UserError
-from bdd100k_models.files import hold, read_json, write_json
+from bdd100k_models.files import read_json, write_json
 from bdd100k_models.frames import writer
 from bdd100k_models.tasks.base import ImageRecord, Prediction, Split, mask_file
 from bdd100k_models.visualization import draw_frame, read_picture, save_picture
-from bdd100k_models.visualization.pictures import drawn_name
+from bdd100k_models.visualization.pictures import check_targets, drawn_name
 
 if TYPE_CHECKING:
     from bdd100k_models.evaluation import Scores
@@ -123,7 +121,12 @@ def run(
     with ranks.together():
         if ranks.first:
             _check_pictures(predictor, records, places)
-    with _only_run(places, ranks):
+    # The lock of rank 0 ends with its process.
+    busy = (
+        f"another run is writing to {places.out} now; wait for its end, or choose another "
+        "--format-dir"
+    )
+    with hold_for_all(places.shards.with_name(f"{places.shards.name}.lock"), busy, ranks):
         with ranks.together():
             found = _prepare(predictor, records, places, options) if ranks.first else None
         todo = ranks.broadcast(found)
@@ -263,53 +266,12 @@ def _check_pictures(predictor: Predictor, records: Sequence[ImageRecord], places
     Raises:
         UserError: the images in question, and what to do.
     """
+    sources = [(record.name, record.path) for record in records]
     masks = predictor.converter.mask_folder
     if masks is not None:
-        _check_targets(records, places.out, lambda name: mask_file(masks, name))
+        check_targets(sources, places.out, lambda name: mask_file(masks, name))
     if places.pictures is not None:
-        _check_targets(records, places.pictures, drawn_name)
-
-
-def _check_targets(
-    records: Sequence[ImageRecord], folder: Path, target_name: Callable[[str], str]
-) -> None:
-    sources = {os.path.realpath(record.path) for record in records}
-    taken: dict[str, str] = {}
-    for record in records:
-        name = PurePosixPath(record.name)
-        if name.is_absolute() or ".." in name.parts:
-            raise UserError(f"image {record.name!r}: its picture would be written outside {folder}")
-        target = os.path.realpath(folder / target_name(record.name))
-        if target in sources:
-            raise UserError(
-                f"{target} is one of the images to read and would be overwritten; "
-                "choose another folder to write to"
-            )
-        if target in taken:
-            raise UserError(
-                f"{taken[target]} and {record.name} would both be written to {target}; "
-                "rename one of the images"
-            )
-        taken[target] = record.name
-
-
-@contextmanager
-def _only_run(places: Places, ranks: Ranks) -> Iterator[None]:
-    """Nobody else writes to the shards meanwhile: rank 0 holds a lock that ends with its process.
-
-    Raises:
-        UserError: on every rank; another run is writing there now, or it cannot be locked.
-    """
-    lock = hold(
-        places.shards.with_name(f"{places.shards.name}.lock"),
-        f"another run is writing to {places.out} now; wait for its end, or choose another "
-        "--format-dir",
-    )
-    with ExitStack() as stack:
-        with ranks.together():
-            if ranks.first:
-                stack.enter_context(lock)
-        yield
+        check_targets(sources, places.pictures)
 
 
 @dataclass(frozen=True)

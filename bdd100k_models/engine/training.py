@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bdd100k_models import __version__
-from bdd100k_models import weights as checkpoint
+from bdd100k_models import __version__, weights
+from bdd100k_models.config import registry_hint
 from bdd100k_models.engine import devices, optimization, resuming
 from bdd100k_models.engine.hooks import EvaluationHook, FiniteLossHook, SeedHook
 from bdd100k_models.engine.model import without_sync_bn
@@ -130,7 +130,9 @@ def _prepare(
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
     if resumed is None and cfg.get("load_from"):
-        _load(network, cfg, task, logger)
+        # What does not fit, such as a head for other classes, begins anew.
+        path = weights.find_checkpoint(cfg, task.name, report=logger.info)
+        weights.start_from(network, path, logger.info)
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
@@ -202,7 +204,9 @@ def build_network(task: Task, cfg: Config, ranks: Ranks, device: torch.device) -
         if isinstance(network, BaseModule):  # others initialise themselves when they are built
             network.init_weights()
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        raise UserError(f"{cfg.filename}: model cannot be built: {error}") from error
+        raise UserError(
+            f"{cfg.filename}: model cannot be built: {error}{registry_hint(error)}"
+        ) from error
     return network
 
 
@@ -223,7 +227,9 @@ def build_dataset(task: Task, cfg: Config, data_cfg: Mapping[str, Any]) -> Any:
         path = error.filename or (re.findall(r"'([^']+)'", str(error)) or [error])[-1]
         raise UserError(f"no training data for {task.name}: no {path}; {way_out}") from error
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
-        raise UserError(f"{cfg.filename}: data.train cannot be built: {error}") from error
+        raise UserError(
+            f"{cfg.filename}: data.train cannot be built: {error}{registry_hint(error)}"
+        ) from error
     if len(dataset) == 0:
         raise UserError(f"no training data for {task.name}: data.train is empty; {way_out}")
     return dataset
@@ -315,14 +321,6 @@ def _loaders(
     return loaders
 
 
-def _load(network: nn.Module, cfg: Config, task: Task, logger: logging.Logger) -> None:
-    """Start from the weights of ``load_from``; a head for other classes begins anew."""
-    path = checkpoint.find_checkpoint(cfg, task.name, report=logger.info)
-    fit = checkpoint.fit_weights(network, checkpoint.read_checkpoint(path)["state_dict"])
-    for line in [*fit.warnings, *fit.errors]:
-        logger.info("note: %s: %s", path.name, line)
-
-
 def _find_unused(cfg: Config, network: nn.Module) -> bool:
     """As the config says; MMPose takes it for granted, the other packages do not."""
     return bool(cfg.get("find_unused_parameters", optimization.package_of(network) == "mmpose"))
@@ -393,7 +391,9 @@ def _register_hooks(
             custom_hooks_config=copy.deepcopy(cfg.get("custom_hooks")),
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise UserError(f"{cfg.filename}: hooks cannot be built: {error}") from error
+        raise UserError(
+            f"{cfg.filename}: hooks cannot be built: {error}{registry_hint(error)}"
+        ) from error
     if validation is not None:
         settings = cfg.get("evaluation") or {}
         best = settings.get("save_best", "auto")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.inputs import png_header
 from bdd100k_models.evaluation.predictions import with_progress
+from bdd100k_models.frames.panoptic import BLANK
 from bdd100k_models.zoo import tasks
 
 
@@ -72,6 +73,8 @@ def _bitmask_problem(bitmask: npt.NDArray[np.uint8], count: int, may_be_blank: b
     colours = np.unique(np.ascontiguousarray(bitmask).view(np.uint32))
     channels = colours.view(np.uint8).reshape(-1, 4).astype(int)
     segments = channels[:, 2] * 256 + channels[:, 3]
+    if np.array_equal(channels, [BLANK]):
+        return None  # as panoptic_bitmask writes an image in which nothing was found
     channels, segments = channels[segments > 0], segments[segments > 0]
     if not len(segments) and not may_be_blank:
         return "no segment at all, which the evaluator fails on; submit the JSON file"

@@ -45,7 +45,7 @@ def panoptic_labels(
 
 
 #: The toolkit's bitmask of an image without a prediction: ignored and crowded, id 1.
-_BLANK = np.array([0, 3, 0, 1], dtype=np.uint8)
+BLANK = np.array([0, 3, 0, 1], dtype=np.uint8)
 
 
 def panoptic_bitmask(
@@ -94,7 +94,7 @@ def panoptic_bitmask(
             raise ValueError(f"more than {_MAX_BITMASK_ID} segments do not fit into a bitmask")
         colours[segment] = category_id, 0, segment_id >> 8, segment_id & 255
     if not colours.any():
-        return np.broadcast_to(_BLANK, (*panoptic.shape, 4)).copy()
+        return np.broadcast_to(BLANK, (*panoptic.shape, 4)).copy()
     # Four bytes move as one: several times quicker than rows of a (table_size, 4) table.
     packed = np.take(colours.view(np.uint32)[:, 0], panoptic)
     return packed.view(np.uint8).reshape(*panoptic.shape, 4)

@@ -52,23 +52,32 @@ def read_names(path: Path, what: str = "annotations") -> list[str]:
                 f"{what} {path} is neither COCO nor Scalabel JSON; run tools/prepare_data.py"
             )
         return [frame["name"] for frame in read_frames(path, what)]
-    images = content["images"]
+    return picture_names(content, f"{what} {path}")
+
+
+def picture_names(content: Any, where: str) -> list[str]:
+    """Names of the pictures of a COCO file's content, in its order.
+
+    Raises:
+        UserError: none, no names, or one name twice; ``where`` begins the message.
+    """
+    images = _member(content, "images")
     if not isinstance(images, list):
         raise UserError(
-            f"{what} {path}: 'images' is {_kind(images)}, not a list; run tools/prepare_data.py"
+            f"{where}: 'images' is {_kind(images)}, not a list; run tools/prepare_data.py"
         )
     names = []
     for index, image in enumerate(images):
         name = _member(image, "file_name")
         if not _is_name(name):
             raise UserError(
-                f"{what} {path}: 'file_name' of image {index} is {_kind(name)}, not the name of a "
+                f"{where}: 'file_name' of image {index} is {_kind(name)}, not the name of a "
                 "file; run tools/prepare_data.py"
             )
         names.append(name)
     if not names:
-        raise UserError(f"{what} {path} has no images; is it the file of the right split?")
-    _check_unique(names, f"{what} {path}")
+        raise UserError(f"{where} has no images; is it the file of the right split?")
+    _check_unique(names, where)
     return names
 
 
@@ -158,7 +167,9 @@ def _graph_problem(graph: Any) -> str | None:
     for node in nodes:
         if not isinstance(_member(node, "id"), (str, int)):
             return "a node of 'graph' has no 'id'"
-        place = node.get("location")
+        name, place = node.get("category"), node.get("location")
+        if name is not None and not isinstance(name, str):
+            return f"'category' of a node of 'graph' is {_kind(name)}, not text"
         if not isinstance(place, (list, tuple)) or len(place) != 2:
             return "'location' of a node of 'graph' is not a pair of numbers"
         if not all(map(_is_number, place)):

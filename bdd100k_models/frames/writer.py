@@ -136,6 +136,11 @@ class Shards:
         """What went wrong with the images that failed, by place, in dataset order."""
         return dict(sorted(self._errors.items()))
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Entries of each image by key of the output file, in dataset order; see :meth:`lines`."""
+        for line in self.lines():
+            yield orjson.loads(line)["o"]
+
     def lines(self) -> Iterator[bytes]:
         """Line of each image, in dataset order.
 

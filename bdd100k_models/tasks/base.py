@@ -10,12 +10,13 @@ when the task has made it.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import glob
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -142,10 +143,8 @@ class StepsPipeline(Pipeline):
         self._extra = dict(extra or {})
 
     def __call__(self, record: ImageRecord) -> Any:
-        load_from(self._steps, record)
-        return self._steps(
-            {"img_info": {"filename": record.path}, "img_prefix": None, **self._extra}
-        )
+        steps = load_from(self._steps, record)
+        return steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
 
 
 class PixelsClient:
@@ -164,18 +163,22 @@ class PixelsClient:
         return bytes(cv2.imencode(".bmp", cv2.cvtColor(self._pixels, cv2.COLOR_RGB2BGR))[1].data)
 
 
-def load_from(steps: Any, record: ImageRecord) -> None:
-    """Let the loading step of a composed pipeline read a record: its file, or its pixels.
+def load_from(steps: Any, record: ImageRecord) -> Any:
+    """A composed pipeline whose loading step reads a record: its file, or its pixels.
+
+    Threads may share ``steps``, so what reads the pixels of one record is a copy.
 
     Raises:
         UserError: there are pixels, and the pipeline does not begin by loading a file.
     """
-    step: Any = steps.transforms[0] if steps.transforms else None
-    if hasattr(step, "file_client"):
-        # Without one, the step makes that of its arguments.
-        step.file_client = None if record.pixels is None else PixelsClient(record.pixels)
-    elif record.pixels is not None:
+    if record.pixels is None:
+        return steps
+    if not steps.transforms or not hasattr(steps.transforms[0], "file_client"):
         raise UserError("data.test.pipeline must begin with LoadImageFromFile to take pixels")
+    reading, own = copy.copy(steps), copy.copy(steps.transforms[0])
+    own.file_client = PixelsClient(record.pixels)
+    reading.transforms = [own, *steps.transforms[1:]]
+    return reading
 
 
 def _shapes(data: Any) -> tuple[Hashable, ...]:
@@ -411,6 +414,12 @@ class Task(ABC):
             f"no images for {self.name}: looked for {looked}; pass --data-root or set "
             "BDD100K_DATA_ROOT to the folder that holds images/ and labels/, or use --images"
         )
+
+    def complete(
+        self, records: Iterable[ImageRecord], cfg: Config, options: Any
+    ) -> Iterator[ImageRecord]:
+        """Records of pictures with what the pipeline needs beside each, in ``extra``."""
+        yield from records
 
     def sources(self, data: Mapping[str, Any]) -> tuple[Path, Path | None]:
         """Image folder and annotation file that a test dataset config names."""

@@ -8,7 +8,7 @@ from the annotations.
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -237,22 +237,29 @@ class PoseTask(Task):
             UserError: no images; or a det.json that has none of them.
         """
         found = super().records(cfg, options, split=split, images=images)
-        if options.source == "detector":
-            return found
-        if options.source == "boxes":
+        boxes = self._boxes(cfg, options)
+        if options.source == "boxes" and not any(record.name in boxes for record in found):
+            raise UserError(
+                f"--boxes {options.boxes} has none of the {len(found)} images, first "
+                f"{found[0].name!r}; run det/test.py on the same images"
+            )
+        return list(_with_boxes(found, boxes, options))
+
+    def complete(
+        self, records: Iterable[ImageRecord], cfg: Config, options: Any
+    ) -> Iterator[ImageRecord]:
+        return _with_boxes(records, self._boxes(cfg, options), options)
+
+    def _boxes(self, cfg: Config, options: PoseOptions) -> dict[str, tuple[PersonBox, ...]]:
+        """Boxes by name of the image; none where a detector is to find them."""
+        if options.boxes is not None:
             threshold = _least_score(options, Settings.of(cfg))
             file = Path(options.boxes).expanduser()
-            boxes = predicted_boxes(file, options.box_categories, threshold)
-            if not any(record.name in boxes for record in found):
-                raise UserError(
-                    f"--boxes {file} has none of the {len(found)} images, first "
-                    f"{found[0].name!r}; run det/test.py on the same images"
-                )
-        else:
-            annotations = self._annotations(cfg)
-            assert annotations is not None  # as settle has seen
-            boxes = annotated_boxes(annotations)
-        return [replace(record, extra=boxes.get(record.name, ())) for record in found]
+            return predicted_boxes(file, options.box_categories, threshold)
+        annotations = self._annotations(cfg)
+        if options.source == "annotations" and annotations is not None:
+            return annotated_boxes(annotations)
+        return {}
 
     # -- from an image to its poses -------------------------------------------------------------
 
@@ -291,6 +298,17 @@ class PoseTask(Task):
         if converter.options.source == "annotations":
             print(GROUND_TRUTH_NOTE)
         return scores
+
+
+def _with_boxes(
+    records: Iterable[ImageRecord],
+    boxes: Mapping[str, tuple[PersonBox, ...]],
+    options: PoseOptions,
+) -> Iterator[ImageRecord]:
+    """Records with their boxes; as they are where a detector is to find them."""
+    for record in records:
+        searched = options.source == "detector"
+        yield record if searched else replace(record, extra=boxes.get(record.name, ()))
 
 
 def _least_score(options: PoseOptions, settings: Settings) -> float:
@@ -391,7 +409,7 @@ class PoseConverter(Converter):
         keypoints, scores, corners = self._kept(result)
         return {
             "keypoints": keypoints,
-            "scores": scores,
+            "scores": scores.astype(np.float32),
             "boxes": corners.astype(np.float32),
             "classes": np.zeros(len(scores), np.int64),
         }
@@ -497,8 +515,8 @@ class CropPipeline(Pipeline):
         import torch
 
         width, height = self._settings.image_size
-        load_from(self._load, record)
-        picture = self._load({"image_file": record.path, "ann_info": self._annotation_info()})
+        load = load_from(self._load, record)
+        picture = load({"image_file": record.path, "ann_info": self._annotation_info()})
         samples = [
             self._rest(picture | self._person(index, box)) for index, box in enumerate(record.extra)
         ]

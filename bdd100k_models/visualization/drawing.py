@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pycocotools import mask as coco_mask
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.frames import rle
 from bdd100k_models.visualization import colours
 from bdd100k_models.visualization.colours import Colour
 from bdd100k_models.visualization.pictures import Picture
@@ -150,47 +150,155 @@ def _draw_masks(
 
     Gives the picture, the legend of the masks that have no score, and the names of those that do.
     """
-    masks = [
-        (label, _decode(label["rle"], canvas.shape[:2])) for label in labels if label.get("rle")
-    ]
+    masks = [(label, _Runs.of(label["rle"])) for label in labels if label.get("rle")]
     if not masks:
         return canvas, {}, []
-    masks.sort(key=lambda item: int(item[1].sum()), reverse=True)
+    masks.sort(key=lambda item: item[1].area, reverse=True)
+    height, width = canvas.shape[:2]
     seen: Counter[str] = Counter()
     legend: dict[str, Colour] = {}
     texts: list[_Text] = []
-    fill = canvas.copy()
-    outlines: list[tuple[Any, Colour]] = []
-    for label, mask in masks:
+    palette: list[Colour] = []
+    for label, runs in masks:
         category = str(label.get("category", "?"))
         colour = colours.shade(colours.colour_of(category), seen[category])
         seen[category] += 1
-        fill[mask] = colour
-        contours, _ = cv2.findContours(
-            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        outlines.append((contours, colour))
+        palette.append(colour)
         if label.get("score") is None:
             legend.setdefault(category, colour)
-        elif contours and not label.get("box2d"):
-            x, y, width, height = cv2.boundingRect(max(contours, key=cv2.contourArea))
-            texts.append(_Text(_name_of(label), colour, _Rectangle(x, y, x + width, y + height)))
-    blended = cv2.addWeighted(fill, opacity, canvas, 1 - opacity, 0)
-    for contours, colour in outlines:
-        cv2.drawContours(blended, contours, -1, _towards_white(colour), style.line, cv2.LINE_AA)
-    return np.asarray(blended, dtype=np.uint8), legend, texts
+        elif runs.area and not label.get("box2d"):
+            target = runs.largest_part().scaled(width / runs.width, height / runs.height)
+            texts.append(_Text(_name_of(label), colour, target))
+    owner = _owners([runs for _, runs in masks], height, width)
+    blended = cv2.addWeighted(_coloured(owner, palette), opacity, canvas, 1 - opacity, 0)
+    owned = (owner > 0).view(np.uint8)
+    drawn = cv2.copyTo(blended, owned, canvas)
+    # An outline is where two owners meet, in the colour of the one whose side it is on.
+    kernel = np.ones((style.line + 2, style.line + 2), dtype=np.uint8)
+    grown = cv2.dilate(owner, kernel)
+    edge = np.not_equal(grown, cv2.erode(owner, kernel)).view(np.uint8)
+    around = cv2.copyTo(owner, owned, grown)
+    rims = _coloured(np.asarray(around), [_towards_white(colour) for colour in palette])
+    return np.asarray(cv2.copyTo(rims, edge, drawn), dtype=np.uint8), legend, texts
 
 
-def _decode(rle: Mapping[str, Any], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """(H, W) bool of the picture's shape; a UserError where there are no run lengths."""
-    if not rle["counts"]:
-        # pycocotools would end the process.
-        raise UserError("a mask to draw has no run lengths; leave empty masks out of the frames")
-    mask = coco_mask.decode({"counts": rle["counts"], "size": list(rle["size"])})
-    height, width = shape
-    if mask.shape != (height, width):
-        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(mask, dtype=np.bool_)
+@dataclass(frozen=True)
+class _Runs:
+    """A mask as the runs of pixels that belong to it, column by column.
+
+    Attributes:
+        height, width: of the mask, pixels.
+        starts, ends: (N,) int64, places in the order of columns; ends are outside.
+    """
+
+    height: int
+    width: int
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, mask: Mapping[str, Any]) -> _Runs:
+        """A UserError where the run lengths are none."""
+        try:
+            height, width = rle.check(mask)
+        except ValueError as error:
+            raise UserError(f"a mask to draw cannot be read: {error}") from error
+        bounds = np.cumsum(rle.run_lengths({"counts": mask["counts"], "size": [height, width]}))
+        filled = len(bounds) // 2
+        starts, ends = bounds[0 : 2 * filled : 2], bounds[1::2]
+        whole = ends > starts
+        return cls(height, width, starts[whole], ends[whole])
+
+    @property
+    def area(self) -> int:
+        """Pixels that belong to the mask."""
+        return int((self.ends - self.starts).sum())
+
+    def columns(self) -> tuple[int, npt.NDArray[np.bool_]]:
+        """The first column of a mask that is not empty, and (columns, H) bool from there on."""
+        first = int(self.starts[0]) // self.height
+        last = (int(self.ends[-1]) - 1) // self.height + 1
+        bounds = np.stack([self.starts, self.ends], axis=1).reshape(-1) - first * self.height
+        lengths = np.diff(bounds, prepend=0, append=(last - first) * self.height)
+        filled = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+        return first, filled.reshape(last - first, self.height)
+
+    def largest_part(self) -> _Rectangle:
+        """The rectangle around the largest part of a mask that is not empty."""
+        first, filled = self.columns()
+        _, _, parts, _ = cv2.connectedComponentsWithStats(filled.view(np.uint8))
+        # Row 0 is what is outside; rows and columns are exchanged.
+        part = parts[1 + int(np.argmax(parts[1:, cv2.CC_STAT_AREA]))]
+        y, x, height, width = (int(value) for value in part[:4])
+        return _Rectangle(first + x, y, first + x + width, y + height)
+
+
+#: (H, W) uint8 or uint16: for each pixel the number of a mask, from 1; 0 for none.
+_Owners = npt.NDArray[np.integer]
+
+
+def _owners(masks: Sequence[_Runs], height: int, width: int) -> _Owners:
+    """(height, width): number from 1 of the last mask that each pixel belongs to, 0 for none."""
+    # More masks than numbers: the first, which are the largest, go.
+    masks = masks[-np.iinfo(np.uint16).max :]
+    dtype: type[np.integer] = np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.uint16
+    sizes = {(runs.height, runs.width) for runs in masks}
+    if len(sizes) > 1:
+        owner = np.zeros((height, width), dtype=dtype)
+        for size in sizes:
+            own = [runs if (runs.height, runs.width) == size else None for runs in masks]
+            # The later mask has the larger number.
+            owner = np.maximum(owner, _scaled(_painted(own, *size, dtype), height, width))
+        return owner
+    return _scaled(_painted(masks, *sizes.pop(), dtype), height, width)
+
+
+def _scaled(owner: _Owners, height: int, width: int) -> _Owners:
+    if owner.shape == (height, width):
+        return owner
+    return np.asarray(cv2.resize(owner, (width, height), interpolation=cv2.INTER_NEAREST))
+
+
+def _painted(
+    masks: Sequence[_Runs | None], height: int, width: int, dtype: type[np.integer]
+) -> _Owners:
+    """(height, width): numbers of the masks, which have that size; None has no pixel."""
+    numbered = [(number, runs) for number, runs in enumerate(masks, 1) if runs is not None]
+    starts = np.concatenate([runs.starts for _, runs in numbered])
+    ends = np.concatenate([runs.ends for _, runs in numbered])
+    numbers = np.repeat(
+        np.array([number for number, _ in numbered], dtype=dtype),
+        [len(runs.starts) for _, runs in numbered],
+    )
+    order = np.argsort(starts, kind="stable")
+    starts, ends, numbers = starts[order], ends[order], numbers[order]
+    if (starts[1:] >= ends[:-1]).all():
+        # No pixel has two owners, as in every map: all runs are laid out at once.
+        values = np.zeros(2 * len(numbers) + 1, dtype=dtype)
+        values[1::2] = numbers
+        bounds = np.stack([starts, ends], axis=1).reshape(-1)
+        turned = np.repeat(values, np.diff(bounds, prepend=0, append=height * width))
+        turned = turned.reshape(width, height)
+    else:
+        turned = np.zeros((width, height), dtype=dtype)
+        for number, runs in numbered:
+            if len(runs.starts):
+                first, filled = runs.columns()
+                turned[first : first + len(filled)][filled] = number
+    return np.asarray(cv2.transpose(turned))
+
+
+def _coloured(owner: _Owners, palette: Sequence[Colour]) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) uint8: the palette's colour of each owner, numbered from 1; of 0 any."""
+    table = np.zeros((max(256, len(palette) + 1), 4), dtype=np.uint8)
+    table[1 : len(palette) + 1, :3] = palette
+    if owner.dtype == np.uint8:
+        looked_up = cv2.LUT(cv2.merge([owner] * 3), table[:256, None, :3].copy())
+        return np.asarray(looked_up, dtype=np.uint8)
+    # Four bytes move as one.
+    packed = np.take(table.view(np.uint32)[:, 0], owner)
+    rgba = packed.view(np.uint8).reshape(*owner.shape, 4)
+    return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
 
 
 def _towards_white(colour: Colour) -> Colour:
@@ -233,7 +341,7 @@ def _draw_pose(
     }
     edges = [
         (points[edge["source"]], points[edge["target"]], edge.get("type"))
-        for edge in graph.get("edges", ())
+        for edge in graph.get("edges") or ()
         if edge["source"] in points and edge["target"] in points
     ]
     for start, end, _ in edges:
@@ -251,7 +359,7 @@ def _draw_pose(
 
 def _shown_nodes(graph: Mapping[str, Any], min_score: float) -> list[Mapping[str, Any]]:
     """Predicted nodes with enough score, or annotated nodes that an annotator gave a place."""
-    nodes = list(graph.get("nodes", ()))
+    nodes = list(graph.get("nodes") or ())
     annotated = any(node.get("visibility") for node in nodes)
     return [
         node
@@ -272,6 +380,12 @@ class _Rectangle:
     y1: int
     x2: int
     y2: int
+
+    def scaled(self, x: float, y: float) -> _Rectangle:
+        """The same in a picture that is ``x`` times as wide and ``y`` times as high."""
+        return _Rectangle(
+            round(self.x1 * x), round(self.y1 * y), round(self.x2 * x), round(self.y2 * y)
+        )
 
     def overlaps(self, other: _Rectangle) -> bool:
         return (

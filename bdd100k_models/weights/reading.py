@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -147,7 +148,8 @@ def refuse_other_files(path: Path, named: str) -> None:
         _refuse_other_archives(path, named)
     elif not head.startswith(_PICKLE):
         raise UserError(
-            f"{named} is no file that torch saves weights in ({path.stat().st_size} bytes)"
+            f"{named} is no file that torch saves weights in ({path.stat().st_size} bytes); give a "
+            "checkpoint of torch or safetensors"
         )
 
 
@@ -194,10 +196,8 @@ def _read_safetensors(path: Path, named: str) -> dict[str, Any]:
             f"{named} is a damaged safetensors file ({_reason(error)}); download it again"
         ) from error
     # Values are text there; class names come as a JSON list.
-    try:
-        meta["CLASSES"] = json.loads(meta.get("CLASSES", "null"))
-    except ValueError:
-        del meta["CLASSES"]
+    with contextlib.suppress(ValueError):
+        meta["CLASSES"] = json.loads(meta.get("CLASSES", ""))
     return {"state_dict": state, "meta": meta}
 
 

@@ -66,6 +66,7 @@ def test_list_other_code_bases(capsys: pytest.CaptureFixture[str]) -> None:
         (["nothing_like_it*"], "no published model matches 'nothing_like_it"),
         (["faster_rcnn_r50_fpn_1x"], "no published model is named"),
         (["--sort", "AP"], "no such metric here; there are Acc-val"),
+        (["--sort", "box ap-val"], "no such metric here; did you mean 'Box AP-val'"),
     ],
 )
 def test_list_says_what_is_wrong(argv: list[str], message: str) -> None:

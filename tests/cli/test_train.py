@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from bdd100k_models.cli.train import main, make_parser
+from bdd100k_models.cli.train import main, make_parser, without_root
 from bdd100k_models.files.places import REPOSITORY
 
 
@@ -52,7 +53,9 @@ def test_mistakes_are_told_in_one_line(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--seed", "-1"], ["--limit-steps", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["--seed", "-1"], ["--limit-steps", "0"], ["--workers", "-1"]]
+)
 def test_numbers_have_a_range(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         make_parser().parse_args(["x.py", *arguments])
@@ -62,3 +65,23 @@ def test_numbers_have_a_range(arguments: list[str], capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("spelling", ["--local-rank", "--local_rank"])
 def test_both_spellings_of_the_rank(spelling: str) -> None:
     assert make_parser().parse_args(["x.py", f"{spelling}=3"]).local_rank == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "root", "expected"),
+    [
+        ("/data/images/100k", "/data", "data/bdd100k/images/100k"),
+        ("/data", "/data", "data/bdd100k"),
+        ("/home/u/data/y", "/data", "/home/u/data/y"),
+        ("/database/x", "/data", "/database/x"),
+        ("see /data/images", "/data", "see /data/images"),
+        ("/x", "/", "data/bdd100k/x"),
+        (["/data/a", {"b": ("/data/c", 3)}], "/data", None),
+    ],
+)
+def test_settings_below_the_data_root_are_as_configs_have_them(
+    value: Any, root: str, expected: Any
+) -> None:
+    if expected is None:
+        expected = ["data/bdd100k/a", {"b": ("data/bdd100k/c", 3)}]
+    assert without_root(value, root) == expected

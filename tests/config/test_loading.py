@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmcv import Config
 
 from bdd100k_models import config, load_config
+from bdd100k_models.config.loading import apply_options
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import REPOSITORY
 
@@ -152,3 +154,12 @@ def test_two_configs_may_share_a_base(tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text("_base_ = 'base.py'\n")
     (tmp_path / "a.py").write_text("_base_ = 'b.py'\nx = dict(b=2)\n")
     assert dict(load_config(tmp_path / "a.py").x) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("now", [512.0, {"init_scale": 512}])
+def test_a_loss_scale_may_be_dynamic(now: object) -> None:
+    cfg = Config({"fp16": {"loss_scale": now}})
+    apply_options(cfg, {"fp16.loss_scale": "dynamic"})
+    assert cfg.fp16.loss_scale == "dynamic"
+    with pytest.raises(UserError, match="which is no text"):
+        apply_options(Config({"fp16": {"loss_scale": now}}), {"fp16.loss_scale": "static"})

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bdd100k_models import build_model, load_config
+from bdd100k_models.engine.acceleration import accelerate
 from bdd100k_models.zoo import classes
 
 #: (H, W) of the images of dense tasks.
@@ -58,7 +59,31 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 }
 
 
+def tensors_of(nest: Any) -> list[torch.Tensor]:
+    if isinstance(nest, torch.Tensor):
+        return [nest]
+    items = nest.values() if isinstance(nest, dict) else nest
+    return [tensor for item in items for tensor in tensors_of(item)]
+
+
+def check_alike(found: list[torch.Tensor], plain: list[torch.Tensor]) -> None:
+    """Features differ by no more than 1e-4 of the largest."""
+    for a, b in zip(found, plain, strict=True):
+        assert (a - b).abs().max() <= 1e-4 * b.abs().max()
+
+
 def test_forward(runnable: Any, run_model: Callable[..., Any]) -> None:
+    """On a plain network, and on the same made faster, which sees the same."""
     torch.manual_seed(0)
     model = build_model(load_config(runnable.path), checkpoint=None, device="cpu")
+    features: list[list[torch.Tensor]] = []
+    for name in ("backbone", "neck"):
+        part = getattr(model, name, None)
+        if part is not None:
+            part.register_forward_hook(lambda *call: features.append(tensors_of(call[2])))
     CHECKS[runnable.task](run_model(model, runnable, SIZE))
+    plain, features = features, []
+    accelerate(model)
+    CHECKS[runnable.task](run_model(model, runnable, SIZE))
+    for now, before in zip(features, plain, strict=True):
+        check_alike(now, before)

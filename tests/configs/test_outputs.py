@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from bdd100k_models import build_model, load_config
+from bdd100k_models.engine.acceleration import accelerate
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED: dict[str, dict[str, Any]] = json.loads(
@@ -125,4 +126,6 @@ def test_output_is_the_recorded_one(
     recorded = RECORDED[task][name]
     network = build_model(load_config(model.path), checkpoint=None, device="cpu")
     network.load_state_dict(seeded_weights(network.state_dict(), recorded.get("gain", 1.0)))
+    CHECKS[task](run_model(network, model, recorded["size"]), recorded)
+    accelerate(network)
     CHECKS[task](run_model(network, model, recorded["size"]), recorded)

@@ -446,3 +446,24 @@ def test_the_script_tells_a_mistake_in_one_line(tmp_path: Path) -> None:
         f"error: no folder {tmp_path / 'none'}; pass --data-root DIR with images/ and labels/ "
         "in it\n"
     )
+
+
+def test_old_panoptic_pngs_stay_until_new_ones_are_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _prepare(root, "pan_seg").status == "ready"
+    folder = root / "jsons" / "pan_seg" / "masks"
+    before = {path.name: path.read_bytes() for path in (folder / "val").iterdir()}
+    assert before
+
+    def killed(*_: Any) -> None:
+        assert {path.name: path.read_bytes() for path in (folder / "val").iterdir()} == before
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bdd100k.label.to_coco_panseg.bitmask2coco_pan_seg", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _prepare(root, "pan_seg")
+    assert {path.name for path in (folder / "val").iterdir()} == set(before)
+    assert _prepare(root, "pan_seg").status == "ready"
+    assert [path.name for path in folder.iterdir()] == ["val"]

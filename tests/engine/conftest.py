@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 from bdd100k_models.cli.train import main
 from bdd100k_models.files.places import REPOSITORY
+
+# ``rank_processes`` must have a name by which a forked process can import it.
+sys.path.insert(0, str(Path(__file__).parent))
 
 #: A weather classifier on pictures of 64 x 64, with group norm: nothing in it looks at the batch.
 _TINY = f"""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from mmcv import Config
+from mmcv.runner import HOOKS
+from mmcv.utils import build_from_cfg
 
 from bdd100k_models.engine.optimization import (
     batch_size,
@@ -91,3 +93,14 @@ def test_package_of_a_network_that_is_none_of_theirs() -> None:
 def test_an_optimizer_that_does_not_exist() -> None:
     with pytest.raises(UserError, match="Adamantium"):
         build_optimizer(torch.nn.Linear(1, 1), {"type": "Adamantium", "lr": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("dynamic", "dynamic"), (512, 512.0), (128.0, 128.0)]
+)
+def test_loss_scales_as_a_command_line_gives_them(given: object, expected: object) -> None:
+    cfg = Config({"fp16": {"loss_scale": given}})
+    hook = optimizer_hook(cfg, torch.device("cuda"), distributed=False)
+    assert hook["loss_scale"] == expected
+    assert type(hook["loss_scale"]) is type(expected)
+    build_from_cfg(hook, HOOKS)

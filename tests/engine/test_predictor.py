@@ -296,3 +296,22 @@ def test_own_classes_come_out_under_their_names(pictures: Path, tmp_path: Path) 
         "names"
     ]
     assert result.draw().any()
+
+
+def test_poses_in_boxes_of_a_file(pictures: Path, tmp_path: Path) -> None:
+    config = ["--checkpoint", str(MODELS / "det_mini.pth"), "--images", str(pictures)]
+    out = ["--out", str(tmp_path), "--device", "cpu", "--workers", "0"]
+    assert main("det", [str(MODELS / "det_mini.py"), *config, *out]) == 0
+    predict = Predictor(
+        MODELS / "pose_mini.py",
+        MODELS / "pose_mini.pth",
+        device="cpu",
+        boxes=str(tmp_path / "det.json"),
+    )
+    found = {result.name: len(result.arrays["boxes"]) for result in predict(pictures)}
+    frames = json.loads((tmp_path / "det.json").read_text())["frames"]
+    people = {f["name"]: sum(x["category"] == "pedestrian" for x in f["labels"]) for f in frames}
+    assert sum(people.values()) > 0
+    assert {name: count > 0 for name, count in found.items()} == {
+        name: count > 0 for name, count in people.items()
+    }

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmcv.parallel import DataContainer
 
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.engine.sampling import (
     Draw,
     SeededDataset,
+    TrainingBatch,
     TrainingSampler,
     Unreadable,
+    collate_readable,
     describe,
     make_training_loader,
     seeded,
@@ -197,3 +200,34 @@ def test_unreadable_says_the_number_where_no_name_is_known() -> None:
 def test_describe_knows_how_each_package_keeps_names(attribute: str, info: dict[str, Any]) -> None:
     dataset = type("D", (), {attribute: [info]})()
     assert describe(dataset, 0) == "a.jpg"
+
+
+def test_a_loader_pins_what_is_in_data_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Tensor] = []
+
+    def pin(tensor: torch.Tensor, device: Any = None) -> torch.Tensor:
+        pinned.append(tensor)
+        return tensor + 100
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    data = {
+        "img": DataContainer([torch.tensor([1])], stack=True),
+        "gt": DataContainer([[torch.tensor([2]), torch.tensor([3])]]),
+        "img_metas": DataContainer([[{"filename": "a.jpg"}]], cpu_only=True),
+        "label": torch.tensor([4]),
+    }
+    batch = TrainingBatch(data).pin_memory().data
+    assert [int(tensor) for tensor in pinned] == [1, 2, 3, 4]
+    assert batch["img"].stack
+    assert batch["gt"].data == [[torch.tensor([102]), torch.tensor([103])]]
+    assert batch["img_metas"].cpu_only
+    assert batch["img_metas"].data == [[{"filename": "a.jpg"}]]
+    assert batch["label"] == torch.tensor([104])
+
+
+def test_a_collated_batch_is_what_a_loader_pins() -> None:
+    samples = [{"img": torch.tensor([number])} for number in (1, 2)]
+    batch = collate_readable(samples, images=2)
+    assert isinstance(batch, TrainingBatch)
+    assert batch.data["img"].tolist() == [[1], [2]]
+    assert callable(batch.pin_memory)

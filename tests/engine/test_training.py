@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import pytest
 import torch
 
 from bdd100k_models import build_model, load_config
+from bdd100k_models.engine import devices, training
+from bdd100k_models.files import hold
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import classes
 
@@ -277,3 +280,68 @@ def test_two_ranks_train_as_one_with_twice_the_batch(
         for d in ("one", "two")
     ]
     assert scores[0] == scores[1]
+
+
+def test_overwrite_removes_nothing_before_all_else_was_found_right(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "epoch_7.pth").write_bytes(b"weights")
+    for wrong in (
+        "data.train.ann_file=/nowhere/det.json",
+        "model.backbone.type=Nothing",
+        "optimizer.type=Nothing",
+        "lr_config.policy=nothing",
+        "load_from=/nowhere/weights.pth",
+    ):
+        assert train("run", "--no-validate", "--overwrite", options=[wrong]) == 2, wrong
+        assert (run / "epoch_7.pth").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("name", ["iter_1.pth", "latest.pth"])
+def test_overwrite_keeps_what_the_run_starts_from(
+    name: str, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("run", "--no-validate", "--limit-steps", "1") == 0
+    source = tmp_path / "run" / name
+    capsys.readouterr()
+    status = train("run", "--no-validate", "--overwrite", options=[f"load_from={source}"])
+    assert status == 2
+    assert f"load_from {source} is one of the checkpoints" in capsys.readouterr().err
+    assert read(source)["meta"]["iter"] == 1
+
+
+def test_one_run_at_a_time_in_a_work_dir(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hold(tmp_path / "run" / ".train.lock", "busy"):
+        assert train("run", "--no-validate", "--limit-steps", "1") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: another run trains in {tmp_path / 'run'} now")
+    assert train("run", "--no-validate", "--limit-steps", "1") == 0
+    assert not list((tmp_path / "run").glob("*.lock"))
+
+
+def test_sigterm_before_the_first_step_is_told_with_the_way_to_go_on(
+    train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training, "build_network", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    assert train("run", "--no-validate") == 130
+    assert capsys.readouterr().err.endswith("stopped; --resume goes on from the last checkpoint\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("tf32", [None, True, False])
+def test_tf32_is_as_the_config_says_or_torch_does(
+    tf32: bool | None, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[bool] = []
+    monkeypatch.setattr(devices, "set_matmul_precision", lambda tf32: chosen.append(tf32))
+    options = [] if tf32 is None else [f"tf32={tf32}"]
+    assert train("run", "--no-validate", "--limit-steps", "1", options=options) == 0
+    assert chosen == ([] if tf32 is None else [tf32])

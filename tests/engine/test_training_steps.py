@@ -143,7 +143,6 @@ def run_step(name: str, root: Path) -> None:
     without_pretrained(cfg.model)
     task = task_of(cfg)
     task.register()
-    task.bind(cfg)
     seed_everything(0)
     training.quiet_packages()
     network = training.build_network(task, cfg, Ranks(), CPU)

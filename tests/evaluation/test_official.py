@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation import Scores, check_ground_truth, evaluate
+from bdd100k_models.frames.panoptic import BLANK
 from bdd100k_models.zoo import classes
 
 TAGGING_CONFIG = "\n".join(
@@ -194,12 +195,17 @@ def test_panoptic_images_without_truth_count_nowhere(world: Any, edited: Any) ->
     assert after.images == 4
 
 
-@pytest.mark.parametrize("task", ["ins_seg", "pan_seg"])
-def test_blank_bitmasks_are_images_without_predictions(world: Any, task: str, edited: Any) -> None:
+@pytest.mark.parametrize(
+    ("task", "blank"),
+    [("ins_seg", (0, 0, 0, 0)), ("pan_seg", (0, 0, 0, 0)), ("pan_seg", tuple(BLANK.tolist()))],
+)
+def test_blank_bitmasks_are_images_without_predictions(
+    world: Any, task: str, blank: tuple[int, ...], edited: Any
+) -> None:
     files = getattr(world, task)()
     truth, predicted = files[2:4]
     score_file = files[4] if task == "ins_seg" else None
-    Image.new("RGBA", (1280, 720), (0, 0, 0, 0)).save(predicted / "scene-0.png")
+    Image.new("RGBA", (1280, 720), blank).save(predicted / "scene-0.png")
     edited(files[1], lambda content: content["frames"][0].update(labels=[]))
     name = "PQ" if task == "pan_seg" else "AR100"
     as_masks = evaluate(task, truth, predicted, form="masks", score_file=score_file)

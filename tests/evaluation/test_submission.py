@@ -262,6 +262,14 @@ def test_files_that_are_no_predictions(tmp_path: Path, text: str, message: str) 
         submission.check("det", tmp_path / "x.json")
 
 
+def test_a_bitmask_of_nothing_can_be_submitted(tmp_path: Path) -> None:
+    pngs = write_masks("pan_seg", tmp_path)
+    void = np.full((HEIGHT, WIDTH), len(classes.PAN_SEG))
+    blank = panoptic_bitmask(void, classes.PAN_SEG_THINGS, classes.PAN_SEG_STUFF)
+    Image.fromarray(blank).save(pngs / "b.png")
+    assert submission.check("pan_seg", pngs).images == 2
+
+
 def repaint(value: Any, size: tuple[int, ...] = (HEIGHT, WIDTH, 4)) -> Callable[[Path], None]:
     def change(file: Path) -> None:
         picture = np.zeros(size, dtype=np.uint8)

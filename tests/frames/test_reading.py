@@ -117,6 +117,10 @@ def test_files_that_name_no_pictures(tmp_path: Path, content: str, message: str)
         ({"graph": {"nodes": [5]}}, "a node of 'graph' has no 'id'"),
         ({"graph": {"nodes": [{"id": [1]}]}}, "a node of 'graph' has no 'id'"),
         (
+            {"graph": {"nodes": [NODE | {"category": [1]}]}},
+            "'category' of a node of 'graph' is a list, not text",
+        ),
+        (
             {"graph": {"nodes": [{"id": "a", "location": [1]}]}},
             "'location' of a node of 'graph' is not a pair of numbers",
         ),

@@ -157,6 +157,7 @@ def test_the_merge_gives_what_json_gives(tmp_path: Path) -> None:
             shard.write(index, {"f": entry, 'k"ü': row}, error='x","o":{' if index == 3 else None)
     shards = Shards(tmp_path / "s", len(frames))
     assert shards.errors() == {3: 'x","o":{'}
+    assert [entries['k"ü'] for entries in shards][:4] == rows[:4]
     outputs = [Output('k"ü', "rows.json", frames=False), Output("f", "f.json", first_id=7)]
     found_rows, found = merge(shards, outputs, tmp_path)
     assert found_rows.read_bytes() == b"[\n" + b",\n".join(map(orjson.dumps, rows)) + b"\n]\n"

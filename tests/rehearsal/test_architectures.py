@@ -46,9 +46,9 @@ def test_predicts_and_converts(model: Published, picture: Path) -> None:
     cfg = load_config(model.path)
     shrink(cfg.data.test.pipeline)
     found = rehearse_picture(cfg, picture, people=[PERSON] if model.task == "pose" else ())
-    frame = found.prediction.frame
-    assert frame["name"] == "a.png"
-    assert frame["attributes"] if model.task == "tagging" else frame["labels"]
+    entry = next(iter(found.prediction.entries.values()))
+    assert entry["name"] == "a.png"
+    assert entry["attributes"] if model.task == "tagging" else entry["labels"]
     assert 1 <= found.waits.total <= MOST_WAITS.get(model.task, 60)
 
 
@@ -57,4 +57,5 @@ def test_in_half_precision(precision: str, picture: Path) -> None:
     cfg = load_config("demo/models/det_mini.py")
     shrink(cfg.data.test.pipeline)
     cfg.fp16 = {"loss_scale": 512.0}
-    assert rehearse_picture(cfg, picture, precision=precision).prediction.frame["labels"]
+    found = rehearse_picture(cfg, picture, precision=precision)
+    assert found.prediction.entries["det"]["labels"]

@@ -2,16 +2,24 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmcv import Config
+from mmdet.datasets.pipelines import Compose
+from PIL import Image
 
+from bdd100k_models import load_config
+from bdd100k_models.engine.loading import map_tensors
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import base, check_task, get_task, task_of
-from bdd100k_models.tasks.base import mask_file, records_of_images
+from bdd100k_models.tasks.base import ImageRecord, StepsPipeline, mask_file, records_of_images
+from bdd100k_models.tasks.pose_boxes import PersonBox
 
 
 def touch(*paths: Path) -> None:
@@ -137,3 +145,80 @@ def test_config_of_another_task() -> None:
     check_task(Config(dict(data=dict(test=dict(type="OwnDataset")))), "det")
     with pytest.raises(UserError, match=r"config for sem_seg, not for det; use sem_seg/test\.py"):
         check_task(cfg, "det")
+
+
+def tensors_and_metas(batch: Any) -> tuple[list[torch.Tensor], Any]:
+    found: list[torch.Tensor] = []
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(batch, note)
+    crops = isinstance(batch, list)  # of people, by picture
+    return found, [each.metas for each in batch] if crops else batch["img_metas"]
+
+
+class TestPixels:
+    @pytest.mark.parametrize(
+        "config",
+        [
+            "faster_rcnn_r50_fpn_1x_det_bdd100k",
+            "fcn_r50-d8_512x1024_40k_sem_seg_bdd100k",
+            "resnet18_5x_224x224_weather_tag_bdd100k",
+            "mobilenetv2_256x192_1x_pose_bdd100k",
+        ],
+        ids=["det", "sem_seg", "tagging", "pose"],
+    )
+    def test_a_sample_has_the_bits_of_a_lossless_file(self, tmp_path: Path, config: str) -> None:
+        cfg = load_config(config)
+        task = task_of(cfg)
+        task.register()
+        pipeline = task.pipeline(cfg, task.options(), None)
+        people = (PersonBox(20, 10, 60, 90, 0.5), PersonBox(100, 30, 40, 70, 1.0))
+        path = tmp_path / "x.png"
+        record = ImageRecord(0, "x.png", str(path), people if task.name == "pose" else None)
+        pixels, others = np.random.default_rng(1).integers(0, 256, (2, 135, 240, 3), np.uint8)
+
+        def sample(*, of: ImageRecord) -> tuple[list[torch.Tensor], Any]:
+            return tensors_and_metas(pipeline.collate([pipeline(of)]))
+
+        Image.fromarray(pixels).save(path)
+        wanted, wanted_metas = sample(of=record)
+        path.unlink()
+        found, metas = sample(of=replace(record, pixels=pixels))
+        assert len(found) == len(wanted) > 0
+        for one, other in zip(found, wanted, strict=True):
+            assert one.dtype == other.dtype
+            assert torch.equal(one, other)
+        np.testing.assert_equal(metas, wanted_metas)
+
+        # And a file that comes after pixels is read.
+        Image.fromarray(others).save(path)
+        after, _ = sample(of=record)
+        assert not torch.equal(after[0], wanted[0])
+        of_others, _ = sample(of=replace(record, pixels=others))
+        assert torch.equal(after[0], of_others[0])
+
+    def test_threads_share_a_pipeline(self) -> None:
+        # What another thread may do while one is between the choice of pixels and their reading.
+        pixels, others = np.random.default_rng(1).integers(0, 256, (2, 9, 16, 3), np.uint8)
+        waiting = [ImageRecord(1, "b", "b", pixels=others)]
+
+        class Interrupted(Compose):  # type: ignore[misc]
+            def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+                if waiting:
+                    pipeline(waiting.pop())
+                return dict(super().__call__(data))
+
+        pipeline = StepsPipeline([dict(type="LoadImageFromFile")], Interrupted)
+        found = pipeline(ImageRecord(0, "a", "a", pixels=pixels))["img"]
+        assert waiting == []
+        assert np.array_equal(found, pixels[..., ::-1])
+
+    @pytest.mark.parametrize("steps", [[], [dict(type="RandomFlip")]])
+    def test_a_pipeline_that_loads_no_file(self, steps: list[Any]) -> None:
+        pipeline = StepsPipeline(steps, Compose)
+        record = ImageRecord(0, "a", "a", pixels=np.zeros((9, 16, 3), np.uint8))
+        with pytest.raises(UserError, match=r"must begin with LoadImageFromFile to take pixels"):
+            pipeline(record)

@@ -96,6 +96,56 @@ def test_an_image_without_boxes_has_its_frame() -> None:
     assert prediction.entries["det"] == {"name": "x.jpg", "labels": []}
 
 
+def test_own_classes_name_the_results() -> None:
+    names = ("tram", "cow")
+    result = [np.array([[1, 1, 9, 9, score]], np.float32) for score in (0.5, 0.25)]
+    prediction = det_converter(names)(result, ImageRecord(0, "x.jpg", "x.jpg"))
+    assert [label["category"] for label in prediction.entries["det"]["labels"]] == ["tram", "cow"]
+
+
+def test_classes_of_a_checkpoint_name_a_run(mini_root: Path, run_task: Any) -> None:
+    task = get_task("det")
+    task.register()
+    names = tuple(f"kind {number}" for number in range(10))
+    truth = true_boxes(mini_root / "labels" / "det_20" / "det_val.json")
+    cfg = load_config(CONFIG, data_root=mini_root)
+    out = run_task(task, cfg, Oracle(truth), classes=names)
+    frames = json.loads((out / "det.json").read_text())["frames"]
+    assert any(frame["labels"] for frame in frames)
+    for frame in frames:
+        wanted = [
+            name
+            for name, boxes in zip(names, truth[frame["name"]], strict=True)
+            for _ in range(len(boxes))
+        ]
+        assert [label["category"] for label in frame["labels"]] == wanted
+
+
+def test_nothing() -> None:
+    prediction = det_converter().nothing(ImageRecord(0, "a/x.jpg", "x.jpg"), 720, 1280)
+    assert prediction.entries == {"det": {"name": "a/x.jpg", "labels": []}}
+    assert prediction.pictures == {}
+
+
+def test_arrays() -> None:
+    result = [np.zeros((0, 5), np.float32) for _ in classes.DET]
+    empty = det_converter().arrays(result)
+    assert {name: array.shape for name, array in empty.items()} == {
+        "boxes": (0, 4),
+        "scores": (0,),
+        "classes": (0,),
+    }
+    result[2] = np.array([[10, 20, 30, 50, 0.5], [1, 2, 3, 4, 0.25]], np.float32)
+    result[9] = np.array([[0, 0, 1, 1, 0.75]], np.float32)
+    found = det_converter().arrays(result)
+    dtypes = {"boxes": np.float32, "scores": np.float32, "classes": np.int64}
+    for arrays in (found, empty):
+        assert {name: array.dtype for name, array in arrays.items()} == dtypes
+    assert found["boxes"].tolist() == [[10, 20, 30, 50], [1, 2, 3, 4], [0, 0, 1, 1]]
+    assert found["scores"].tolist() == [0.5, 0.25, 0.75]
+    assert found["classes"].tolist() == [2, 2, 9]
+
+
 def test_flatten_boxes_keeps_the_order_of_classes() -> None:
     boxes, scores, labels = flatten_boxes([np.ones((2, 5)), np.zeros((0, 5)), np.full((1, 5), 3)])
     assert boxes.shape == (3, 4)

@@ -58,6 +58,19 @@ def test_exact_frame() -> None:
     }
 
 
+def test_nothing_own_classes_and_arrays() -> None:
+    task = drivable_task()
+    convert = task.converter(load_config(CONFIG), task.options(masks=True), ("mine", "theirs"))
+    record = ImageRecord(0, "x.jpg", "/x.jpg")
+    nothing = convert.nothing(record, 2, 3)
+    assert nothing.entries == {"drivable": {"name": "x.jpg", "labels": []}}
+    assert nothing.pictures["masks/x.png"].tolist() == [[255] * 3] * 2
+    labels = convert(np.array([[1, 0]]), record).entries["drivable"]["labels"]
+    assert [label["category"] for label in labels] == ["mine", "theirs"]
+    class_map = convert.arrays(np.array([[1, 0]]))["class_map"]
+    assert (class_map.dtype, class_map.tolist()) == (np.uint8, [[1, 0]])
+
+
 def test_training_samples(segmentation_world: Any) -> None:
     world = segmentation_world("drivable")
     cfg = load_config(CONFIG, data_root=world.root)

@@ -229,6 +229,54 @@ def test_exact_entries() -> None:
     assert bitmask[..., 0].max() == 3
 
 
+def two_instances() -> Instances:
+    """Of the first and the second of two classes; the latter covers a part of the former."""
+    boxes = [np.array([[1, 0, 3, 2, 0.25]]), np.array([[2, 1, 4, 3, 0.75]])]
+    square = np.ones((2, 2), dtype=np.bool_)
+    masks = [[CroppedMask(square, x=1, y=0)], [CroppedMask(square, x=2, y=1)]]
+    return Instances([each.astype(np.float32) for each in boxes], masks, height=3, width=5)
+
+
+def test_own_classes_name_the_results() -> None:
+    convert = ins_seg_converter(("tram", "cow"))
+    entries = convert(two_instances(), ImageRecord(0, "x.jpg", "/x.jpg")).entries
+    assert [label["category"] for label in entries["det"]["labels"]] == ["tram", "cow"]
+    # The best first.
+    assert [label["category"] for label in entries["ins_seg"]["labels"]] == ["cow", "tram"]
+
+
+def test_nothing() -> None:
+    prediction = ins_seg_converter().nothing(ImageRecord(0, "a/x.jpg", "/x.jpg"), 3, 5)
+    empty = {"name": "a/x.jpg", "labels": []}
+    assert prediction.entries == {"ins_seg": empty, "det": empty, "score": empty}
+    ((place, bitmask),) = prediction.pictures.items()
+    assert place == "bitmasks/a/x.png"
+    assert bitmask.dtype == np.uint8
+    assert np.array_equal(bitmask, np.zeros((3, 5, 4)))
+
+
+def test_arrays() -> None:
+    found = ins_seg_converter().arrays(two_instances())
+    assert {name: array.dtype for name, array in found.items()} == {
+        "boxes": np.float32,
+        "scores": np.float32,
+        "classes": np.int64,
+        "masks": np.bool_,
+    }
+    assert found["boxes"].tolist() == [[1, 0, 3, 2], [2, 1, 4, 3]]
+    assert found["scores"].tolist() == [0.25, 0.75]
+    assert found["classes"].tolist() == [0, 1]
+    # Whole instances: what is covered is there.
+    assert found["masks"].astype(int).tolist() == [
+        [[0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [0] * 5],
+        [[0] * 5, [0, 0, 1, 1, 0], [0, 0, 1, 1, 0]],
+    ]
+    none = [np.zeros((0, 5), np.float32)]
+    empty = ins_seg_converter().arrays(Instances(none, [[]], height=3, width=5))
+    assert empty["masks"].shape == (0, 3, 5)
+    assert empty["boxes"].shape == (0, 4)
+
+
 def test_classes_come_from_category_names(world: World, tmp_path: Path) -> None:
     categories = [{"id": 9 - i, "name": name} for i, name in enumerate(reversed(classes.INS_SEG))]
     content = {

@@ -182,13 +182,12 @@ def test_exact_frame() -> None:
     panoptic[:2] = 39
     panoptic[1:3, 2:4] = 1004
     prediction = pan_seg_converter("--masks")(panoptic, ImageRecord(0, "x.jpg", "/x.jpg"))
-    assert [
-        (label["id"], label["category"]) for label in prediction.entries["pan_seg"]["labels"]
-    ] == [
+    labels = prediction.entries["pan_seg"]["labels"]
+    assert [(label["id"], label["category"]) for label in labels] == [
         ("39", "sky"),
         ("1004", "car"),
     ]
-    for label in prediction.entries["pan_seg"]["labels"]:
+    for label in labels:
         assert np.array_equal(coco_mask.decode(label["rle"]), panoptic == int(label["id"]))
     ((place, bitmask),) = prediction.pictures.items()
     assert place == "bitmasks/x.png"
@@ -196,6 +195,54 @@ def test_exact_frame() -> None:
     assert bitmask[2, 2].tolist() == [35, 0, 0, 31]
     assert bitmask[3, 0].tolist() == [0, 0, 0, 0]
     assert pan_seg_converter()(panoptic, ImageRecord(0, "x.jpg", "/x.jpg")).pictures == {}
+
+
+def test_own_classes_name_the_results() -> None:
+    options = {
+        "model.panoptic_fusion_head.num_things_classes": 2,
+        "model.panoptic_fusion_head.num_stuff_classes": 1,
+    }
+    cfg = load_config(CONFIG, options=options)
+    names = ("tram", "cow", "meadow")
+    convert = pan_seg_task().converter(cfg, pan_seg_options("--masks"), names)
+    panoptic = np.array([[2, 2, 1001], [3, 3, 1001], [2000, 3, 3]], dtype=np.int32)
+    prediction = convert(panoptic, ImageRecord(0, "x.jpg", "/x.jpg"))
+    labels = prediction.entries["pan_seg"]["labels"]
+    assert [(label["id"], label["category"]) for label in labels] == [
+        ("2", "meadow"),
+        ("1001", "cow"),
+        ("2000", "tram"),
+    ]
+    # Stuff counts first, from 1.
+    assert prediction.pictures["bitmasks/x.png"][..., 0].tolist() == [
+        [1, 1, 3],
+        [0, 0, 3],
+        [2, 0, 0],
+    ]
+
+
+def test_nothing() -> None:
+    record = ImageRecord(0, "a/x.jpg", "/x.jpg")
+    prediction = pan_seg_converter().nothing(record, 4, 6)
+    assert prediction.entries == {"pan_seg": {"name": "a/x.jpg", "labels": []}}
+    assert prediction.pictures == {}
+    prediction = pan_seg_converter("--masks").nothing(record, 4, 6)
+    assert prediction.entries == {"pan_seg": {"name": "a/x.jpg", "labels": []}}
+    ((place, bitmask),) = prediction.pictures.items()
+    assert place == "bitmasks/a/x.png"
+    assert bitmask.dtype == np.uint8
+    # One ignored segment, as the evaluator takes no bitmask that has none.
+    assert np.array_equal(bitmask, np.broadcast_to([0, 3, 0, 1], (4, 6, 4)))
+
+
+def test_arrays() -> None:
+    panoptic = np.array([[39, VOID, 1009], [12002, 12002, 10]], dtype=np.int64)
+    found = pan_seg_converter().arrays(panoptic)
+    assert list(found) == ["class_map", "instance_map"]
+    assert found["class_map"].dtype == np.uint8
+    assert found["class_map"].tolist() == [[39, VOID, 9], [2, 2, 10]]
+    assert found["instance_map"].dtype == np.int32
+    assert found["instance_map"].tolist() == [[0, 0, 1], [12, 12, 0]]
 
 
 def test_pictures_of_different_sizes_share_a_batch(tmp_path: Path, run_task: Any) -> None:

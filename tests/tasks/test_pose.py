@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from bdd100k_models import load_config
+from bdd100k_models import load_config, visualization
 from bdd100k_models.engine.loading import to_device
 from bdd100k_models.engine.model import build_network
 from bdd100k_models.engine.predictor import Predictor
@@ -30,6 +31,7 @@ from bdd100k_models.tasks.pose import (
     Unsearched,
 )
 from bdd100k_models.tasks.pose_boxes import PersonBox
+from bdd100k_models.visualization import read_picture
 from bdd100k_models.zoo import classes
 
 CONFIG = "mobilenetv2_256x192_1x_pose_bdd100k"
@@ -264,6 +266,32 @@ def test_people_in_batches_get_the_same_poses_as_alone(tmp_path: Path) -> None:
     assert [len(poses.keypoints) for poses in together] == list(PEOPLE.values())
 
 
+def test_people_of_several_pictures_go_through_the_network_in_one_pass(
+    tmp_path: Path, run_task: RunTask
+) -> None:
+    task, cfg = make_task(tmp_path)
+    model = Oracle(true_keypoints())
+    run_task(task, cfg, model, batch_size=3)
+    assert model.batches == [5]
+
+
+def test_people_per_batch(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    keypoints = true_keypoints()
+    model = Oracle(keypoints)
+    crop, records = annotated(task, cfg)
+    estimate = PoseForward(model, people_per_batch=2)
+    found = estimate([crop(record) for record in records])
+    assert model.batches == [2, 2, 1]
+    for record, poses in zip(records, found, strict=True):
+        assert np.array_equal(poses.keypoints, keypoints[record.name])
+        assert poses.boxes == record.extra
+    model.batches.clear()
+    (nobody,) = estimate([crop(records[1])])
+    assert model.batches == []
+    assert (nobody.keypoints.shape, nobody.areas.shape) == ((0, JOINTS, 3), (0,))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
     task, cfg = make_task(tmp_path)
@@ -289,6 +317,52 @@ def test_repeated_poses_are_dropped_and_the_best_comes_first(tmp_path: Path) -> 
     frame = prediction.entries["pose"]
     assert frame["name"] == "x.jpg"
     assert [label["score"] for label in frame["labels"]] == [0.9, 0.6]
+
+
+def one_pose(score: float = 0.5) -> Poses:
+    keypoints = true_keypoints()["c.jpg"][:1]
+    box = PersonBox(*box_of(keypoints[0]), score=score)
+    return Poses(keypoints, np.full(1, 40_000, np.float32), (box,))
+
+
+def test_own_classes_name_the_results(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    convert = pose_converter(task, cfg, names=("walker",))
+    (label,) = convert(one_pose(), ImageRecord(0, "x.jpg", "x.jpg")).entries["pose"]["labels"]
+    assert label["category"] == "walker"
+
+
+def test_nothing(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    prediction = pose_converter(task, cfg).nothing(ImageRecord(0, "a/x.jpg", "x.jpg"), 720, 1280)
+    assert prediction.entries == {"pose": {"name": "a/x.jpg", "labels": []}}
+    assert prediction.pictures == {}
+
+
+def test_arrays(tmp_path: Path) -> None:
+    task, cfg = make_task(tmp_path)
+    converter = pose_converter(task, cfg)
+    poses = one_pose(score=0.5)
+    nobody = Poses(np.zeros((0, JOINTS, 3), np.float32), np.zeros(0, np.float32), ())
+    found, empty = converter.arrays(poses), converter.arrays(nobody)
+    for arrays in (found, empty):
+        assert {name: array.dtype for name, array in arrays.items()} == {
+            "keypoints": np.float32,
+            "scores": np.float32,
+            "boxes": np.float32,
+            "classes": np.int64,
+        }
+    assert {name: array.shape for name, array in empty.items()} == {
+        "keypoints": (0, JOINTS, 3),
+        "scores": (0,),
+        "boxes": (0, 4),
+        "classes": (0,),
+    }
+    assert np.array_equal(found["keypoints"], poses.keypoints)
+    x, y, width, height = box_of(poses.keypoints[0])
+    assert found["boxes"].tolist() == [[x, y, x + width, y + height]]
+    assert found["scores"].tolist() == [0.5]
+    assert found["classes"].tolist() == [0]
 
 
 class FixedDetector(nn.Module):
@@ -350,6 +424,49 @@ def test_a_detector_finds_people_in_pictures_without_annotations(
     assert isinstance(samples[0], Unsearched)
     predictor.converter.finish(records, tmp_path)
     assert f"boxes: found by {DEFAULT_DETECTOR}" in capsys.readouterr().out
+
+
+def test_with_a_detector_the_picture_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, cfg = make_task(tmp_path)
+    options = task.options(source="detector", detector=DEFAULT_DETECTOR, box_score_thr=0.1)
+    detector = fixed_detector()
+    predictor = Predictor.of_network(
+        task,
+        cfg,
+        build_network(task, cfg),
+        torch.device("cpu"),
+        options=options,
+        detector=detector,
+    )
+    # A JPEG file, whose decoding is not that of any other decoder.
+    record = ImageRecord(0, "b.jpg", str(tmp_path / "images" / "100k" / "val" / "b.jpg"))
+    box = PersonBox(50, 200, 159, 159, 0.75)
+    alone = detector.pipeline(record)
+    crops = task.pipeline(cfg, options, None)(replace(record, extra=(box,)))
+    passes: list[Any] = []
+
+    def read_and_remove(path: str) -> np.ndarray:
+        pixels = read_picture(path)
+        Path(path).unlink()
+        return pixels
+
+    def note(_module: nn.Module, _inputs: Any, given: dict[str, Any]) -> None:
+        passes.append(given["img"])
+
+    monkeypatch.setattr(visualization, "read_picture", read_and_remove)
+    predictor.network.register_forward_pre_hook(note, with_kwargs=True)
+    sample = predictor.pipeline(record)
+    assert isinstance(sample, Unsearched)
+    assert torch.equal(sample.sample["img"][0], alone["img"][0])
+    batch = predictor.pipeline.collate([sample, sample])
+    with torch.inference_mode():
+        results = predictor.forward(to_device(batch, predictor.device))
+    assert [poses.boxes for poses in results] == [(box,), (box,)]
+    # Both people in one pass, and cut out of the same pixels.
+    (images,) = passes
+    assert torch.equal(images, torch.cat([crops.images] * 2))
 
 
 def test_the_training_data_set_validates_on_a_det_json(tmp_path: Path) -> None:

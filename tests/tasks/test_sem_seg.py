@@ -102,6 +102,42 @@ def test_masks_are_named_as_the_pictures(name: str, place: str) -> None:
     assert np.array_equal(prediction.pictures[place], segmentation)
 
 
+def test_own_classes_name_the_results() -> None:
+    convert = sem_seg_converter(names=("grass", "gravel"))
+    prediction = convert(np.array([[0, 1, 1]]), ImageRecord(0, "x.jpg", "/x.jpg"))
+    labels = prediction.entries["sem_seg"]["labels"]
+    assert [label["category"] for label in labels] == ["grass", "gravel"]
+
+
+def test_classes_of_a_checkpoint_name_a_run(segmentation_world: Any, run_task: Any) -> None:
+    world = segmentation_world("sem_seg", {"a.jpg": np.kron([[0, 1]], np.ones((720, 640), int))})
+    names = tuple(f"kind {number}" for number in range(19))
+    cfg = load_config(CONFIG, data_root=world.root)
+    out = run_task(sem_seg_task(), cfg, world.oracle(), classes=names)
+    (frame,) = json.loads((out / "sem_seg.json").read_text())["frames"]
+    assert [label["category"] for label in frame["labels"]] == ["kind 0", "kind 1"]
+
+
+def test_nothing() -> None:
+    record = ImageRecord(0, "a/x.jpg", "/x.jpg")
+    prediction = sem_seg_converter().nothing(record, 4, 6)
+    assert prediction.entries == {"sem_seg": {"name": "a/x.jpg", "labels": []}}
+    assert prediction.pictures == {}
+    prediction = sem_seg_converter("--masks").nothing(record, 4, 6)
+    assert prediction.entries == {"sem_seg": {"name": "a/x.jpg", "labels": []}}
+    ((place, mask),) = prediction.pictures.items()
+    assert place == "masks/a/x.png"
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, np.full((4, 6), 255))
+
+
+def test_arrays() -> None:
+    found = sem_seg_converter().arrays(np.array([[0, 18, 7], [3, 3, 1]], np.int64))
+    assert list(found) == ["class_map"]
+    assert found["class_map"].dtype == np.uint8
+    assert found["class_map"].tolist() == [[0, 18, 7], [3, 3, 1]]
+
+
 def test_pictures_of_different_sizes_share_a_batch(segmentation_world: Any, run_task: Any) -> None:
     # The pipeline brings all of these to one size, but their maps have to come out in their own.
     sizes = {"a.jpg": (720, 1280), "b.jpg": (360, 640), "c.jpg": (720, 1280)}

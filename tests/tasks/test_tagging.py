@@ -253,3 +253,50 @@ def test_scores_that_are_not_numbers() -> None:
     convert = tagging_converter(task, cfg)
     with pytest.raises(ValueError, match="finite"):
         convert(np.full(7, np.nan), ImageRecord(0, "x.jpg", "/x.jpg"))
+
+
+def test_own_classes_name_the_results() -> None:
+    task, cfg = tagging_task(WEATHER)
+    convert = tagging_converter(task, cfg, ("hail", "sunshine"))
+    entries = convert(np.array([0.25, 0.75], np.float32), ImageRecord(0, "x.jpg", "/x.jpg")).entries
+    assert entries["tagging"]["attributes"] == {"weather": "sunshine"}
+    assert entries["preds"] == {
+        "class_scores": [0.25, 0.75],
+        "pred_score": 0.75,
+        "pred_label": 1,
+        "pred_class": "sunshine",
+    }
+
+
+def test_nothing(root: Path, tmp_path: Path) -> None:
+    task, cfg = tagging_task(WEATHER, root)
+    converter = tagging_converter(task, cfg)
+    records = task.records(cfg)
+    nothing = converter.nothing(records[0], 720, 1280)
+    assert nothing.pictures == {}
+    assert nothing.entries["tagging"] == {"name": records[0].name, "attributes": {}, "labels": []}
+    rows = scores_for("weather", classes.WEATHER)
+    others = [converter(rows[record.name], record).entries["preds"] for record in records[1:]]
+    write_json(tmp_path / "preds.json", [nothing.entries["preds"], *others])
+    converter.finish(records, tmp_path)
+    preds = read(tmp_path / "preds.json")
+    assert {key: column[0] for key, column in preds.items()} == {
+        "class_scores": None,
+        "pred_score": None,
+        "pred_label": None,
+        "pred_class": None,
+    }
+    assert preds["pred_class"][1:] == [TAGS[record.name]["weather"] for record in records[1:]]
+    assert read(tmp_path / "results.json")["images"] == 6
+
+
+def test_arrays() -> None:
+    task, cfg = tagging_task(WEATHER)
+    scores = np.array([0.125, 0.5, 0, 0, 0.25, 0.125, 0], np.float32)
+    found = tagging_converter(task, cfg).arrays(scores)
+    assert {name: array.dtype for name, array in found.items()} == {
+        "scores": np.float32,
+        "classes": np.int64,
+    }
+    assert found["scores"].tolist() == scores.tolist()
+    assert found["classes"].tolist() == [1]

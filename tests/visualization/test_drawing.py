@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -125,6 +127,79 @@ def test_masks_without_run_lengths_are_refused(grey: np.ndarray) -> None:
         draw_frame(grey, frame({"category": "car", "rle": {"counts": "", "size": [720, 1280]}}))
 
 
+def random_masks(random: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
+    """(count, height, width) bool: rectangles that overlap, some of them empty."""
+    masks = np.zeros((count, height, width), dtype=bool)
+    for mask in masks:
+        y, x = random.integers(0, height), random.integers(0, width)
+        mask[y : y + random.integers(0, 60), x : x + random.integers(0, 90)] = True
+    return masks
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(12, 1), (12, 2), (300, 1), (300, 3)])
+def test_each_pixel_has_the_colour_of_the_smallest_mask(count: int, sizes: int) -> None:
+    picture = np.zeros((90, 160, 3), dtype=np.uint8)
+    random = np.random.default_rng(count + sizes)
+    scales = [1, 3, 5][:sizes]
+    masks = random_masks(random, count, 90, 160)
+    labels, shown = [], []
+    for index, mask in enumerate(masks):
+        scale = scales[index % sizes]
+        small = mask[scale // 2 :: scale, scale // 2 :: scale]
+        if scale > 1:
+            small = small[: 90 // scale, : 160 // scale]
+        labels.append({"category": f"class {index}", "rle": rle(small)})
+        shown.append(cv2.resize(small.astype(np.uint8), (160, 90), interpolation=cv2.INTER_NEAREST))
+    area = [label["rle"] for label in labels]
+    order = sorted(range(count), key=lambda index: -int(_pixels(area[index])))
+    owner = np.full((90, 160), -1)
+    for index in order:
+        owner[shown[index] > 0] = index
+    drawn = draw_frame(picture, frame(*labels), mask_opacity=1.0)
+    # Within an area, beyond its outline and the legend.
+    kernel = np.ones((5, 5), np.uint8)
+    as_float = owner.astype(np.float32)
+    inside = cv2.dilate(as_float, kernel) == cv2.erode(as_float, kernel)
+    inside[25:] = False
+    assert inside.sum() > 200
+    for y, x in zip(*np.nonzero(inside), strict=True):
+        expected = colour_of(f"class {owner[y, x]}") if owner[y, x] >= 0 else (0, 0, 0)
+        assert tuple(drawn[y, x]) == expected
+
+
+def _pixels(mask: dict[str, Any]) -> int:
+    from pycocotools import mask as coco_mask
+
+    return int(coco_mask.area(mask))
+
+
+def test_the_name_stands_at_the_largest_part(grey: np.ndarray) -> None:
+    mask = np.zeros((720, 1280), dtype=bool)
+    mask[100:110, 100:110] = True
+    mask[400:500, 700:900] = True
+    drawn = draw_frame(grey, frame({"category": "car", "score": 0.9, "rle": rle(mask)}))
+    assert changed(grey, drawn)[378:396, 705:760].all(axis=1).any()
+    assert not changed(grey, drawn)[70:96].any()
+
+
+def test_threads_draw_the_same(grey: np.ndarray) -> None:
+    random = np.random.default_rng(3)
+    frames = [
+        frame(
+            car(),
+            *(
+                {"category": f"class {index}", "rle": rle(mask)}
+                for index, mask in enumerate(random_masks(random, 8, 720, 1280))
+            ),
+        )
+        for _ in range(8)
+    ]
+    alone = [draw_frame(grey, each) for each in frames]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda each: draw_frame(grey, each), frames * 3))
+    assert all(np.array_equal(a, b) for a, b in zip(alone * 3, together, strict=True))
+
+
 def pose(scores: list[float]) -> dict[str, Any]:
     nodes = [
         {"id": str(index), "category": name, "location": [400, 100 + 25 * index], "score": score}
@@ -142,6 +217,12 @@ def test_pose_is_a_skeleton_with_a_colour_for_each_side(grey: np.ndarray) -> Non
     assert tuple(drawn[100, 400]) == (255, 255, 255)
     assert tuple(drawn[112, 400]) == SIDES["body"]
     assert tuple(drawn[163, 400]) == SIDES["right_side"]
+
+
+def test_a_pose_without_edges(grey: np.ndarray) -> None:
+    label = pose([0.9] * 18)
+    label["graph"]["edges"] = None
+    assert changed(grey, draw_frame(grey, frame(label))).any()
 
 
 def test_weak_keypoints_and_their_edges_are_left_out(grey: np.ndarray) -> None:

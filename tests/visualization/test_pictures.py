@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.visualization import read_picture, save_picture
-from bdd100k_models.visualization.pictures import drawn_name, thumbnail
+from bdd100k_models.visualization.pictures import (
+    check_targets,
+    drawn_name,
+    encode_picture,
+    thumbnail,
+)
 
 
 @pytest.mark.parametrize(("suffix", "tolerance"), [(".png", 0), (".jpg", 3), (".WEBP", 6)])
@@ -44,3 +52,56 @@ def test_thumbnails_keep_proportions_and_never_grow(grey: np.ndarray) -> None:
 def test_drawn_name() -> None:
     names = ("a/x.jpg", "x.PNG", "x.bmp", "x")
     assert [drawn_name(name) for name in names] == ["a/x.jpg", "x.PNG", "x.bmp.jpg", "x.jpg"]
+
+
+@pytest.mark.parametrize("shape", [(720, 1280), (720, 1280, 4), (1, 1), (1, 7, 4), (5, 1)])
+@pytest.mark.parametrize("kind", ["areas", "noise", "zeros"])
+def test_masks_come_back_pixel_by_pixel(shape: tuple[int, ...], kind: str) -> None:
+    random = np.random.default_rng(5)
+    mask = random.integers(0, 256, shape, dtype=np.uint8)
+    if kind == "areas":
+        mask = np.repeat(np.repeat(mask[::40, ::40], 40, axis=0), 40, axis=1)
+        mask = np.ascontiguousarray(mask[: shape[0], : shape[1]])
+    elif kind == "zeros":
+        mask = np.zeros_like(mask)
+    data = encode_picture(mask, ".png")
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == ("RGBA" if len(shape) == 3 else "L")
+        image.verify()
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), mask)
+    seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if len(shape) == 3:
+        seen = cv2.cvtColor(seen, cv2.COLOR_BGRA2RGBA)
+    assert np.array_equal(seen, mask)
+
+
+def test_masks_lose_nothing_to_a_view() -> None:
+    whole = np.random.default_rng(1).integers(0, 256, (40, 60), dtype=np.uint8)
+    view = whole[::2, 5::3].T
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_picture(view, ".png")))), view)
+
+
+def test_masks_are_pngs() -> None:
+    with pytest.raises(UserError, match=r"cannot write masks as \.jpg pictures; use \.png"):
+        encode_picture(np.zeros((4, 4), np.uint8), ".jpg")
+
+
+def test_targets(tmp_path: Path) -> None:
+    images, out = tmp_path / "images", tmp_path / "out"
+    check_targets([("a.jpg", images / "a.jpg"), ("b/a.jpg", images / "b/a.jpg")], out)
+    for sources, folder, message in [
+        (
+            [("../a.jpg", images / "a.jpg")],
+            out,
+            r"'\.\./a\.jpg': its picture would be written outs",
+        ),
+        ([("/a.jpg", Path("/a.jpg"))], out, r"'/a\.jpg': its picture would be written outside"),
+        ([("a.jpg", images / "a.jpg")], images, r"a\.jpg is one of the images to read"),
+        (
+            [("a.bmp", "1"), ("a.bmp.jpg", "2")],
+            out,
+            r"a\.bmp and a\.bmp\.jpg would both be written",
+        ),
+    ]:
+        with pytest.raises(UserError, match=message):
+            check_targets(sources, folder)  # type: ignore[arg-type]

@@ -171,10 +171,13 @@ class TestSafetensors:
     def test_without_metadata(self, tmp_path: Path) -> None:
         from safetensors.torch import save_file
 
-        save_file({"w": torch.ones(1)}, tmp_path / "x.safetensors")
-        assert read_checkpoint(tmp_path / "x.safetensors")["meta"].get("CLASSES") is None
-        save_file({"w": torch.ones(1)}, tmp_path / "x.safetensors", {"CLASSES": "car"})
-        assert read_checkpoint(tmp_path / "x.safetensors")["meta"].get("CLASSES") is None
+        path = tmp_path / "x.safetensors"
+        save_file({"w": torch.ones(1)}, path)
+        assert read_checkpoint(path)["meta"] == {}
+        save_file({"weight": torch.ones(1), "bias": torch.ones(1)}, path, {"CLASSES": "car"})
+        network = nn.GroupNorm(1, 1)
+        load_weights(network, path)
+        assert not hasattr(network, "CLASSES")
 
     def test_damaged(self, tmp_path: Path) -> None:
         from safetensors.torch import save_file

@@ -109,6 +109,7 @@ def test_nms_compiled_without_a_graph_break():
 
 
 def test_roi_align_is_one_call(features):
+    features.requires_grad_()
     with Calls() as calls:
         roi_align(features, ROIS, (7, 7), 0.5, 0, "avg", True)
     assert calls.ops == ["torchvision.roi_align.default"]

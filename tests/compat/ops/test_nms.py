@@ -1,9 +1,13 @@
 """nms, soft_nms and nms_match through mmcv's wrappers."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
 from mmcv.ops import batched_nms, nms, nms_match, soft_nms
+
+from bdd100k_models.compat.bridges.mmcv_ops import BOXES_WORTH_SPLITTING
 
 METHODS = ["naive", "linear", "gaussian"]
 
@@ -183,3 +187,27 @@ def test_nms_match_covers_every_box_once(device):
 
 def test_nms_match_of_nothing():
     assert len(nms_match(torch.zeros(0, 5), 0.5)) == 0
+
+
+@pytest.mark.parametrize("config", [
+    {"iou_threshold": 0.5},
+    {"iou_threshold": 0.3, "max_num": 40},
+    {"iou_threshold": 0.7, "score_threshold": 0.3, "type": "nms"},
+    {"iou_threshold": 0.5, "class_agnostic": True},
+    {"iou_threshold": 0.5, "offset": 1},
+    {"iou_threshold": 0.5, "split_thr": 100},
+    None,
+])  # fmt: skip
+@pytest.mark.parametrize("negative", [False, True])
+def test_batched_nms_of_many_boxes_as_of_one_call(config, negative):
+    boxes, _ = random_boxes(900, seed=7, size=60.0)
+    boxes -= 30 * negative
+    generator = torch.Generator().manual_seed(2)
+    scores = torch.randint(1, 200, (900,), generator=generator) / 200  # with ties
+    classes = torch.randint(0, 5, (900,), generator=generator) * 2
+    assert len(boxes) >= BOXES_WORTH_SPLITTING
+    own = inspect.getclosurevars(batched_nms).nonlocals["together"]
+    expected = own(boxes, scores, classes, config)
+    found = batched_nms(boxes, scores, classes, config)
+    assert torch.equal(found[1], expected[1])
+    assert torch.equal(found[0], expected[0])

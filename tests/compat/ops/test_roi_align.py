@@ -5,7 +5,10 @@ from math import ceil, floor
 
 import pytest
 import torch
+import torchvision
 from mmcv.ops import RoIAlign, roi_align
+
+from bdd100k_models.compat.ops import roi_align as roi_align_module
 
 CASES = list(product(["avg", "max"], [0, 2], ["aligned", "legacy"]))
 
@@ -117,3 +120,36 @@ def test_roi_without_area_has_no_samples():
     output.backward()
     assert not features.grad.any()
     assert roi_align(features, roi, (1, 1), 1.0, 0, "max", False).item() == 1
+
+
+def driving_regions(count, reach):
+    generator = torch.Generator().manual_seed(5)
+    corner = torch.rand(count, 2, generator=generator) * torch.tensor([330.0, 190]) - 5
+    size = torch.rand(count, 2, generator=generator) * reach + 0.1
+    image = torch.arange(count)[:, None] % 2
+    return torch.cat([image, corner, corner + size], dim=1)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("ratio", [0, 2])
+@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize(("size", "reach"), [((7, 7), 30), ((14, 14), 300), ((3, 5), 2)])
+def test_average_without_gradient_as_torchvisions(layout, ratio, aligned, size, reach):
+    features = torch.randn(2, 8, 46, 80).to(memory_format=layout)
+    rois = driving_regions(60, reach)
+    rois[0, 3:] = rois[0, 1:3]  # without area
+    rois[1, 3] = rois[1, 1] - 7  # right before left
+    rois[2, 1:] -= 1000  # outside
+    expected = torchvision.ops.roi_align(features, rois, size, 0.25, ratio or -1, aligned)
+    pooled = roi_align(features, rois, size, 0.25, ratio, "avg", aligned)
+    torch.testing.assert_close(pooled, expected, rtol=1e-5, atol=1e-6)
+    assert pooled.is_contiguous()
+
+
+def test_average_of_a_region_does_not_depend_on_the_others(monkeypatch):
+    features, rois = torch.randn(2, 8, 46, 80), driving_regions(60, 90)
+    together = roi_align(features, rois, 7, 0.25)
+    assert torch.equal(roi_align(features, rois[7:8], 7, 0.25), together[7:8])
+    assert torch.equal(roi_align(features, rois.flip(0), 7, 0.25).flip(0), together)
+    monkeypatch.setattr(roi_align_module, "READ_AT_ONCE", 1)
+    assert torch.equal(roi_align(features, rois, 7, 0.25), together)
