@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -36,11 +37,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image through the pipeline, or why it could not be read."""
+    """One image through the pipeline in ``seconds``, or why it could not be read."""
 
     record: ImageRecord
     data: Any
     problem: Problem | None = None
+    seconds: float = 0.0
 
 
 class RecordDataset(Dataset[Sample]):
@@ -59,10 +61,12 @@ class RecordDataset(Dataset[Sample]):
 
 def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
     """The sample of a record, or the problem with it."""
+    begun = time.perf_counter()
     try:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
-        return Sample(record, pipeline(record))
+        data = pipeline(record)
+        return Sample(record, data, seconds=time.perf_counter() - begun)
     except Exception as error:  # whatever a decoder or a pipeline step trips over
         return Sample(record, None, _problem(record, error))
 
@@ -104,10 +108,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Batches:
-    """What a loader gives: the batches of some images, and problems met on the way."""
+    """What a loader gives: the batches of some images, and problems met on the way.
+
+    ``seconds`` is the time that reading them took.
+    """
 
     batches: list[Batch]
     problems: list[Problem]
+    seconds: float = 0.0
 
     def pin_memory(self) -> Batches:
         """The same with tensors in pinned memory, which copies to a GPU do not wait for."""
@@ -133,7 +141,8 @@ class Grouping:
             Batch([s.record for s in same], self.pipeline.collate([s.data for s in same]))
             for same in by_key.values()
         ]
-        return Batches(batches, [s.problem for s in samples if s.problem is not None])
+        problems = [sample.problem for sample in samples if sample.problem is not None]
+        return Batches(batches, problems, sum(sample.seconds for sample in samples))
 
 
 def map_tensors(data: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:

@@ -143,6 +143,7 @@ def _run(
     todo: Todo,
 ) -> Outcome:
     mine = [records[index] for index in ranks.shard(todo.images)]
+    threads = torch.get_num_threads()
     plan = plan_cores(predictor, ranks, options.workers)
     progress = Progress(
         len(records), done=len(records) - len(todo.images), scale=ranks.size, shown=ranks.first
@@ -156,6 +157,7 @@ def _run(
                     _Loop(predictor, places, options, shard, progress, plan).run(mine)
         finally:
             progress.close()
+            torch.set_num_threads(threads)  # training, which validates meanwhile, has its own
     outcome = Outcome()
     with ranks.together():
         if ranks.first:
@@ -325,10 +327,46 @@ def _prepare_folder(places: Places, identity: dict[str, Any], options: RunOption
 
 @dataclass(frozen=True)
 class Plan:
-    """Who works on a rank: processes that load pictures, and threads that convert and write."""
+    """Who works on a rank.
+
+    Attributes:
+        workers: processes that load pictures.
+        writers: threads that convert and write.
+        balance: what shares the cores of a CPU between network and loading, if it is to.
+    """
 
     workers: int
     writers: int
+    balance: Balance | None = None
+
+
+class Balance:
+    """Leaves the loading process a core of its own where the network is no more work than it.
+
+    The threads of a network wait for each other, so one that shares its core with a loader holds
+    all of them up. A large network does better with every core all the same: loading is little
+    beside it.
+
+    Args:
+        threads: of the network, as it begins.
+    """
+
+    #: Batches that decide; the first one is slower than those to come.
+    _LOOK = slice(1, 4)
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._seen: list[tuple[float, float]] = []
+
+    def note(self, loading: float, forward: float) -> None:
+        """Seconds that a batch took to load, and to go through the network."""
+        if len(self._seen) >= self._LOOK.stop:
+            return
+        self._seen.append((loading, forward))
+        if len(self._seen) == self._LOOK.stop:
+            looked = self._seen[self._LOOK]
+            if sum(loading for loading, _ in looked) > sum(forward for _, forward in looked):
+                torch.set_num_threads(max(1, self._threads - 1))
 
 
 def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
@@ -342,7 +380,10 @@ def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
         own = min(_MOST_WORKERS, max(1, cores - 1))
         return Plan(own if workers is None else workers, writers=min(4, cores))
     devices.use_cores(predictor.device, ranks)
-    return Plan(1 if workers is None else workers, writers=1)
+    balance = None
+    if workers is None and torch.get_num_threads() == cores > 1:
+        balance = Balance(cores)
+    return Plan(1 if workers is None else workers, writers=1, balance=balance)
 
 
 # -- the loop -------------------------------------------------------------------------------------
@@ -390,9 +431,12 @@ class _Loop:
                     for problem in loaded.problems:
                         self._note(problem)
                         self._write_problem(problem)
+                    begun = time.perf_counter()
                     for batch in loaded.batches:
                         for record, raw in self._predictor.attempt(batch):
                             waiting.append(pool.submit(self._finish, record, raw))
+                    if plan.balance is not None:
+                        plan.balance.note(loaded.seconds, time.perf_counter() - begun)
                     while waiting and (waiting[0].done() or len(waiting) > _WAITING * plan.writers):
                         waiting.pop(0).result()
                 for future in waiting:

@@ -20,7 +20,7 @@ from bdd100k_models import load_config
 from bdd100k_models.engine import devices
 from bdd100k_models.engine.predictor import Predictor
 from bdd100k_models.engine.ranks import Ranks
-from bdd100k_models.engine.run import Places, RunOptions, plan_cores, run, run_identity
+from bdd100k_models.engine.run import Balance, Places, RunOptions, plan_cores, run, run_identity
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import hold
 from bdd100k_models.tasks import get_task
@@ -332,6 +332,34 @@ def test_the_network_gets_the_cores_of_a_cpu(
         assert (plan.workers, plan.writers) == (3, 4)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("loading", "threads"), [(0.01, 4), (0.2, 3)])
+def test_a_small_network_leaves_the_loader_a_core(
+    monkeypatch: pytest.MonkeyPatch, loading: float, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        balance = Balance(4)
+        balance.note(9.0, 0.1)  # the first batch does not count
+        for _ in range(3):
+            assert torch.get_num_threads() == 4
+            balance.note(loading, 0.1)
+        assert torch.get_num_threads() == threads
+        for _ in range(3):
+            balance.note(9.0 - loading, 0.1)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_that_the_user_chose_stay(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "cores", lambda ranks=None: torch.get_num_threads() + 2)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert plan_cores(predictor, Ranks(), None).balance is None
 
 
 def test_nothing_stays_open(start: Any) -> None:
