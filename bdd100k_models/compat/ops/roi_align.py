@@ -9,6 +9,12 @@ from bdd100k_models.compat.ops.dtypes import widen
 
 NO_SAMPLE = -10000.0
 
+#: Weights of pixels that are in memory at a time.
+_WEIGHTS_AT_ONCE = 2**21
+
+#: Samples of a bin in one direction, above which a sum of pixels would take too much memory.
+_MOST_SAMPLES = 64
+
 
 def roi_align(
     input: Tensor,
@@ -46,7 +52,11 @@ def roi_align(
     # Regions of full precision would lose pixels in half.
     features = widen(input, keep_cuda_half=average and rois.dtype == input.dtype)
     rois = rois.to(features.dtype)
-    if average:
+    if average and _reads_pixels(features, rois):
+        pooled = _pooled_pixels(
+            features, rois, (height, width), spatial_scale, sampling_ratio, aligned
+        )
+    elif average:
         pooled = torchvision.ops.roi_align(
             features, rois, (height, width), spatial_scale, sampling_ratio or -1, aligned
         )
@@ -55,6 +65,110 @@ def roi_align(
             features, rois, (height, width), spatial_scale, sampling_ratio, aligned
         )
     return pooled.to(input.dtype)
+
+
+def _reads_pixels(features: Tensor, rois: Tensor) -> bool:
+    """Whether :func:`_pooled_pixels` may be used: inference on channels-last maps on a CPU."""
+    return (
+        features.device.type == "cpu"
+        and features.dtype == torch.float32
+        and not (torch.is_grad_enabled() and (features.requires_grad or rois.requires_grad))
+        and features.is_contiguous(memory_format=torch.channels_last)
+        and bool(rois.isfinite().all())
+    )
+
+
+def _pooled_pixels(
+    features: Tensor,
+    rois: Tensor,
+    bins: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
+    """The average as weighted sums of whole pixels, (R, C, *bins) in channels-last.
+
+    torchvision's operator goes channel by channel, on one core. In channels-last a pixel is one
+    piece of memory, and the samples of a bin together are a weighted sum of pixels.
+    """
+    channels, height, width = features.shape[1:]
+    table = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    shift = 0.5 if aligned else 0.0
+    start = rois[:, [2, 1]] * spatial_scale - shift
+    size = rois[:, [4, 3]] * spatial_scale - shift - start
+    if not aligned:
+        size = size.clamp(min=1)
+    step = size / torch.tensor(bins)
+    if sampling_ratio > 0:
+        samples = torch.full_like(step, sampling_ratio, dtype=torch.long)
+    else:
+        samples = step.ceil().long().clamp(min=0)
+    first_row = rois[:, 0].long() * height
+    pooled = features.new_zeros((len(rois), *bins, channels))
+    most = samples.amax(dim=1)
+    for count in most.unique().tolist():
+        if count == 0:
+            continue
+        if count > _MOST_SAMPLES:
+            part = (most == count).nonzero()[:, 0]
+            pooled[part] = torchvision.ops.roi_align(
+                features, rois[part], bins, spatial_scale, sampling_ratio or -1, aligned
+            ).permute(0, 2, 3, 1)
+            continue
+        # A bin with a sample a pixel is at most that many pixels long: neighbours share pixels.
+        shared = sampling_ratio <= 0 and count > 2
+        across = count + 2 if shared else 2 * count
+        at_once = max(1, _WEIGHTS_AT_ONCE // (bins[0] * bins[1] * across**2))
+        for part in (most == count).nonzero()[:, 0].split(at_once):
+            rows, row_weights = _pixels_along(
+                start[part, 0], step[part, 0], samples[part, 0], bins[0], height, count, shared
+            )
+            columns, column_weights = _pixels_along(
+                start[part, 1], step[part, 1], samples[part, 1], bins[1], width, count, shared
+            )
+            rows = (rows + first_row[part, None, None]) * width
+            places = rows[:, :, None, :, None] + columns[:, None, :, None, :]
+            weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
+            pooled[part] = torch.nn.functional.embedding_bag(
+                places.flatten(3).flatten(0, 2),
+                table,
+                mode="sum",
+                per_sample_weights=weights.flatten(3).flatten(0, 2),
+            ).view(-1, *bins, channels)
+    return pooled.permute(0, 3, 1, 2)
+
+
+def _pixels_along(
+    start: Tensor,
+    step: Tensor,
+    samples: Tensor,
+    bins: int,
+    length: int,
+    most: int,
+    shared: bool,
+) -> tuple[Tensor, Tensor]:
+    """Pixels that the samples of each bin lie between in one direction, and their weights.
+
+    ``most`` is the largest of ``samples``; ``shared`` sums weights of one pixel up. Returns two (R, bins, K), int64 and float32.
+    """
+    count = samples.clamp(min=1)[:, None, None]
+    number = torch.arange(most)
+    within = (step[:, None, None] / count) * (number + 0.5)
+    place = start[:, None, None] + torch.arange(bins)[:, None] * step[:, None, None] + within
+    inside = (number < samples[:, None, None]) & (place >= -1) & (place <= length)
+    place = place.clamp(0, length - 1)
+    lower = place.long()
+    upper = (lower + 1).clamp(max=length - 1)
+    along = place - lower
+    share = inside / count
+    if not shared:
+        pixels = torch.cat([lower, upper], dim=2)
+        return pixels, torch.cat([share * (1 - along), share * along], dim=2)
+    first = lower[:, :, :1]
+    weights = torch.zeros((*lower.shape[:2], most + 2))
+    weights.scatter_add_(2, (lower - first).clamp(0, most + 1), share * (1 - along))
+    weights.scatter_add_(2, (upper - first).clamp(0, most + 1), share * along)
+    return (first + torch.arange(most + 2)).clamp(max=length - 1), weights
 
 
 def _max_pooled(

@@ -75,6 +75,24 @@ def test_as_the_plain_formula(device, mode, ratio, alignment):
     torch.testing.assert_close(output.cpu().double(), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(("ratio", "alignment"), list(product([0, 1, 2, 5], ["aligned", "legacy"])))
+def test_channels_last_is_the_same(ratio, alignment):
+    """The way of inference on a CPU; regions of many sizes, inside, across and beyond the map."""
+    torch.manual_seed(0)
+    features = torch.randn(2, 8, 40, 61)
+    corners = torch.rand(300, 2) * torch.tensor([600.0, 400.0]) - 60
+    sizes = torch.rand(300, 2) ** 3 * 500 - 5  # some are turned around
+    image = torch.randint(2, (300, 1)).float()
+    huge = torch.tensor([[1, -9e3, -5e3, 9e3, 6e3], [0, 3, 3, 3, 3]])
+    rois = torch.cat([torch.cat([image, corners, corners + sizes], dim=1), huge])
+    arguments = (rois, (7, 5), 0.125, ratio, "avg", alignment == "aligned")
+    plain = roi_align(features, *arguments)
+    pooled = roi_align(features.contiguous(memory_format=torch.channels_last), *arguments)
+    torch.testing.assert_close(pooled, plain, rtol=1e-5, atol=1e-5)
+    assert pooled.is_contiguous(memory_format=torch.channels_last)
+    assert roi_align(features, torch.empty(0, 5), *arguments[1:]).shape == (0, 8, 7, 5)
+
+
 @pytest.mark.parametrize(("mode", "ratio", "alignment"), CASES)
 def test_gradient(mode, ratio, alignment):
     features = torch.randn(1, 2, 5, 7, dtype=torch.float64, requires_grad=True)
