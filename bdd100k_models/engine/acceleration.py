@@ -56,22 +56,48 @@ def accelerate(network: nn.Module, *, pack: bool = True) -> None:
 
     Args:
         network: any network; modules that are not known stay as they are.
-        pack: lay weights out for oneDNN, which torch.compile cannot follow.
+        pack: lay out maps and weights as oneDNN computes best; torch.compile has its own ways.
     """
     uses = _Uses(network)
     for module in list(network.modules()):
         _fold_norms(module, uses)
-    pack = pack and packing_works()
-    for module in list(network.modules()):
-        if _is_plain_convolution(module):
-            if pack:
+    if not pack:
+        return
+    if packing_works():
+        for module in list(network.modules()):
+            if _is_plain_convolution(module):
                 PackedConv2d.adopt(module)
-            else:
-                module.to(memory_format=torch.channels_last)
-    if pack:
         uses = _Uses(network)
         for module in list(network.modules()):
             _fuse(module, uses)
+    else:
+        _set_layout(network, torch.channels_last)
+    if "forward" not in vars(network):
+        _set_forward(network, _in_either_layout)
+
+
+def _set_layout(network: nn.Module, layout: torch.memory_format) -> None:
+    for module in network.modules():
+        if isinstance(module, PackedConv2d):
+            module.layout = layout
+        elif _is_plain_convolution(module):
+            module.to(memory_format=layout)
+
+
+def _in_either_layout(self: Any, *inputs: Any, **options: Any) -> Any:
+    """``forward`` of a network; one that takes the plain layout for granted gets it.
+
+    That shows where it views a map as a vector, which fails at its first pass.
+    """
+    forward = type(self).forward
+    try:
+        return forward(self, *inputs, **options)
+    except RuntimeError as error:
+        if "view size is not compatible" not in str(error):
+            raise
+    del self.forward
+    _set_layout(self, torch.contiguous_format)
+    return forward(self, *inputs, **options)
 
 
 # -- batch norm -----------------------------------------------------------------------------------
@@ -100,9 +126,8 @@ def _fold_norms(owner: nn.Module, uses: _Uses) -> None:
     for conv, name in _normed(owner):
         norm = owner._modules[name]
         if (
-            isinstance(conv, nn.Conv2d)
-            and norm is not None
-            and _is_plain_convolution(conv)
+            norm is not None
+            and (_is_plain_convolution(conv) or _is_plain_deconvolution(conv))
             and _is_batch_norm(norm)
             and uses.once(conv)
             and uses.once(norm)
@@ -144,15 +169,23 @@ def _is_batch_norm(norm: Any) -> bool:
 
 def _is_plain_convolution(module: nn.Module) -> bool:
     """A two-dimensional convolution that computes what torch's own class does."""
-    wrapper = getattr(sys.modules.get("mmcv.cnn.bricks.wrappers"), "Conv2d", nn.Conv2d)
     return (
-        isinstance(module, nn.Conv2d)
-        and type(module).forward in (nn.Conv2d.forward, wrapper.forward)
+        _computes_as(module, nn.Conv2d)
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)
         and isinstance(module._parameters.get("weight"), Tensor)
         and "forward" not in vars(module)
     )
+
+
+def _is_plain_deconvolution(module: nn.Module) -> bool:
+    return _computes_as(module, nn.ConvTranspose2d) and bool(module.groups == 1)
+
+
+def _computes_as(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """It is of a class of torch, or of mmcv's of the same name, which minds empty batches."""
+    wrapper = getattr(sys.modules.get("mmcv.cnn.bricks.wrappers"), kind.__name__, kind)
+    return isinstance(module, kind) and type(module).forward in (kind.forward, wrapper.forward)
 
 
 def _is_conv_module(module: nn.Module) -> bool:
@@ -168,7 +201,7 @@ def _has_hooks(*modules: nn.Module | None) -> bool:
 
 
 @torch.no_grad()
-def _fold(conv: nn.Conv2d, norm: Any) -> None:
+def _fold(conv: Any, norm: Any) -> None:
     scale = torch.rsqrt(norm.running_var.double() + norm.eps)
     if norm.weight is not None:
         scale = scale * norm.weight.double()
@@ -180,7 +213,8 @@ def _fold(conv: nn.Conv2d, norm: Any) -> None:
     shift = shift * scale
     if norm.bias is not None:
         shift = shift + norm.bias.double()
-    weight = conv.weight.double() * scale[:, None, None, None]
+    outputs_first = not conv.transposed
+    weight = conv.weight.double() * scale.reshape((-1, 1, 1, 1) if outputs_first else (1, -1, 1, 1))
     conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
     conv.bias = nn.Parameter(shift.to(conv.weight.dtype), requires_grad=False)
 
@@ -214,9 +248,11 @@ class PackedConv2d(nn.Conv2d):
 
     Attributes:
         activation: what follows at each call: ``none`` or ``relu``.
+        layout: of the maps: channels-last, or plain where a network relies on that.
     """
 
     activation: str
+    layout: torch.memory_format
     _packed: dict[torch.dtype, tuple[Tensor, Tensor | None]]
 
     @classmethod
@@ -224,6 +260,7 @@ class PackedConv2d(nn.Conv2d):
         """Make a convolution one of these, in place: whoever holds it keeps it, hooks stay."""
         conv.__class__ = cls
         conv.activation = "none"
+        conv.layout = torch.channels_last
         conv._packed = {}
         conv.requires_grad_(False)
         packed: PackedConv2d = conv
@@ -239,7 +276,8 @@ class PackedConv2d(nn.Conv2d):
     def compute(self, input: Tensor, activation: str, other: Tensor | None = None) -> Tensor:
         """The convolution, plus ``other`` of the shape of its result, through an activation."""
         dtype = _compute_dtype(input)
-        if dtype is None or not input.numel() or input.dim() != 4:
+        packable = self.layout == torch.channels_last and input.dim() == 4 and input.numel()
+        if dtype is None or not packable:
             return self._plain(input, activation, other)
         weight, bias = self._weights(dtype, input)
         input = input.to(dtype).contiguous(memory_format=torch.channels_last)
@@ -331,7 +369,7 @@ def _forwards(file: str, classes: tuple[str, ...]) -> list[Any]:
     ]
 
 
-def _set_forward(module: nn.Module, forward: Callable[..., Tensor]) -> None:
+def _set_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
     module.forward = MethodType(forward, module)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.tasks.base import ImageRecord, Pipeline
+from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 if TYPE_CHECKING:
     pass
@@ -143,19 +143,6 @@ class Grouping:
         ]
         problems = [sample.problem for sample in samples if sample.problem is not None]
         return Batches(batches, problems, sum(sample.seconds for sample in samples))
-
-
-def map_tensors(data: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """A nest of mappings, lists, tuples and samples with ``change`` applied to its tensors."""
-    if isinstance(data, torch.Tensor):
-        return change(data)
-    if hasattr(data, "map_tensors"):
-        return data.map_tensors(change)
-    if isinstance(data, Mapping):
-        return {key: map_tensors(value, change) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return type(data)(map_tensors(item, change) for item in data)
-    return data
 
 
 def to_device(data: Any, device: torch.device) -> Any:

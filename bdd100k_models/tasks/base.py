@@ -19,7 +19,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -28,9 +28,9 @@ from bdd100k_models.frames.reading import read_names
 
 if TYPE_CHECKING:
     from mmcv import Config
-    from torch import nn
+    from torch import Tensor, nn
+    from torch import device as Device
 
-    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.evaluation import Scores
     from bdd100k_models.zoo.tasks import TaskFacts
 
@@ -193,6 +193,19 @@ def _shapes(data: Any) -> tuple[Hashable, ...]:
     return ()
 
 
+def map_tensors(data: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A nest of mappings, lists, tuples and samples with ``change`` applied to its tensors."""
+    if hasattr(data, "is_floating_point"):
+        return change(data)
+    if hasattr(data, "map_tensors"):
+        return data.map_tensors(change)
+    if isinstance(data, Mapping):
+        return {key: map_tensors(value, change) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return type(data)(map_tensors(item, change) for item in data)
+    return data
+
+
 def _opened(data: Any) -> Any:
     """A collated batch with mmcv's containers opened."""
     if hasattr(data, "cpu_only"):
@@ -239,6 +252,16 @@ class Converter(ABC):
 
     def finish(self, records: Sequence[ImageRecord], out_dir: Path) -> None:
         """Write what needs all images, after the JSON files are in place."""
+
+
+class Detector(Protocol):
+    """A model that runs before another one, ready: it finds the people of a pose estimator."""
+
+    pipeline: Pipeline
+    forward: Forward
+    converter: Converter
+    classes: tuple[str, ...]
+    device: Device
 
 
 class Task(ABC):
@@ -338,12 +361,12 @@ class Task(ABC):
     # -- the parts of a run -------------------------------------------------------------------
 
     @abstractmethod
-    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+    def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         """The config's test pipeline."""
 
     @abstractmethod
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         """The network made ready, once: a batch of the pipeline -> results as numpy."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.tasks.base import Detector
 
 
 class MMDetTask(Task):
@@ -50,13 +50,13 @@ class MMDetTask(Task):
         count = getattr(last, "num_classes", None)
         return int(count) if count is not None else None
 
-    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+    def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         from mmdet.datasets.pipelines import Compose
 
         return StepsPipeline(test_data(cfg)["pipeline"], Compose)
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         return MMDetForward(network)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.tasks.base import Detector
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class InsSegTask(MMDetTask):
         from bdd100k_models.tasks import ins_seg_datasets  # noqa: F401
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         return InstanceForward(network)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.tasks.base import Detector
 
 
 class PanopticForward(MMDetForward):
@@ -120,7 +120,7 @@ class PanSegTask(MMDetTask):
         return int(fusion.num_things_classes + fusion.num_stuff_classes)
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         return PanopticForward(network)
 

@@ -28,6 +28,7 @@ from bdd100k_models.tasks.base import (
     Split,
     Task,
     load_from,
+    map_tensors,
     test_data,
 )
 from bdd100k_models.tasks.pose_boxes import (
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import Tensor, nn
 
-    from bdd100k_models.engine.predictor import Predictor
     from bdd100k_models.evaluation import Scores
+    from bdd100k_models.tasks.base import Detector
 
 #: Finds the people where neither boxes nor annotations are given.
 DEFAULT_DETECTOR = "faster_rcnn_r50_fpn_3x_det_bdd100k"
@@ -135,8 +136,6 @@ class Search:
 
     def map_tensors(self, change: Any) -> Search:
         """The same with ``change`` applied to the tensors."""
-        from bdd100k_models.engine.loading import map_tensors
-
         return replace(self, batch=map_tensors(self.batch, change))
 
 
@@ -263,12 +262,12 @@ class PoseTask(Task):
 
     # -- from an image to its poses -------------------------------------------------------------
 
-    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+    def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         crop = CropPipeline(test_data(cfg), Settings.of(cfg))
         return crop if detector is None else DetectorPipeline(detector.pipeline)
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         settings = Settings.of(cfg)
         estimate = PoseForward(network, settings.people_per_batch)
@@ -355,7 +354,7 @@ class FindPeople:
 
     def __init__(
         self,
-        detector: Predictor,
+        detector: Detector,
         crop: CropPipeline,
         estimate: PoseForward,
         categories: Sequence[str],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.tasks.base import Detector
 
 #: The value of pixels that have no class.
 _NO_CLASS = 255
@@ -63,13 +63,13 @@ class MMSegTask(Task):
         count = getattr(network, "num_classes", None)
         return int(count) if count is not None else None
 
-    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+    def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         from mmseg.datasets.pipelines import Compose
 
         return StepsPipeline(test_data(cfg)["pipeline"], Compose, {"seg_fields": []})
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         from bdd100k_models.tasks.class_maps import SegmentationForward
 

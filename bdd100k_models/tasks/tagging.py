@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-    from bdd100k_models.engine.predictor import Predictor
+    from bdd100k_models.tasks.base import Detector
 
 _FACTS = TASKS["tagging"]
 
@@ -88,13 +88,13 @@ class TaggingTask(Task):
                     f"({', '.join(self.class_names(cfg))}); take the config that belongs to it"
                 )
 
-    def pipeline(self, cfg: Config, options: Any, detector: Predictor | None) -> Pipeline:
+    def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         from mmcls.datasets.pipelines import Compose
 
         return StepsPipeline(test_data(cfg)["pipeline"], Compose)
 
     def forward(
-        self, network: nn.Module, cfg: Config, options: Any, detector: Predictor | None
+        self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         """(C,) float32 class scores of each picture, which sum to 1."""
         model: Any = network

@@ -129,7 +129,7 @@ def test_a_model_on_a_rehearsed_gpu(mini_root: Path, mode: str) -> None:
     largest = max(
         np.abs(a["scores"] - b["scores"]).max() for a, b in zip(found, expected, strict=True)
     )
-    assert largest == 0 if mode == "fp32" else 0 < largest < 0.04
+    assert largest < 1e-5 if mode == "fp32" else 0 < largest < 0.04
 
 
 def test_modes_that_a_cpu_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

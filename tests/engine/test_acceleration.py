@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import pickle
 import platform
 from collections.abc import Callable
 
@@ -63,6 +62,7 @@ def check_same(network: nn.Module, inputs: Tensor, pack: bool = True) -> nn.Modu
         lambda: ConvModule(3, 8, 3, padding=1, padding_mode="reflect", norm_cfg=dict(type="BN")),
         lambda: ConvModule(3, 8, 3, norm_cfg=dict(type="GN", num_groups=2)),
         lambda: ConvModule(3, 8, 3, conv_cfg=dict(type="ConvWS")),
+        lambda: nn.Sequential(nn.ConvTranspose2d(3, 8, 4, 2), nn.BatchNorm2d(8), nn.ReLU()),
         lambda: nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.BatchNorm2d(8), nn.ReLU()),
         lambda: nn.Sequential(nn.Conv2d(3, 9, 3, groups=3), nn.ReLU(), nn.BatchNorm2d(9)),
         lambda: nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8, affine=False), nn.ReLU()),
@@ -151,9 +151,36 @@ def test_copies_work() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3)).eval()
     accelerate(network)
     (wanted,) = results(network, picture())
-    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
-        assert isinstance(copied[0], PackedConv2d)
-        assert torch.equal(copied(picture()), wanted)
+    copied = copy.deepcopy(network)
+    nn.init.zeros_(network[0].weight)
+    assert isinstance(copied[0], PackedConv2d)
+    assert torch.equal(copied(picture()), wanted)
+
+
+class Viewed(nn.Module):
+    """Flattens maps as VGG does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.fc = nn.Linear(8 * 31 * 48, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        out: Tensor = self.fc(x.view(x.size(0), -1))
+        return out
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_network_that_relies_on_the_plain_layout(
+    monkeypatch: pytest.MonkeyPatch, packing: bool
+) -> None:
+    if not packing:
+        monkeypatch.setattr(acceleration, "packing_works", lambda: False)
+    torch.manual_seed(0)
+    faster = check_same(Viewed().eval(), picture())
+    (again,) = results(faster, picture())
+    assert again.shape == (2, 2)
 
 
 def test_a_torch_without_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,19 @@
 """RoIAlign (He et al. 2017) with average and with maximum pooling of a bin's samples."""
 
-from collections.abc import Iterator
-
 import torch
 import torchvision
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.modules.utils import _pair
 
 from bdd100k_models.compat.ops.dtypes import widen
 
 NO_SAMPLE = -10000.0
-#: Pixels that are read at a time, so that their indices and weights stay in the cache.
-READ_AT_ONCE = 2**19
+
+#: Weights of pixels that are in memory at a time.
+_WEIGHTS_AT_ONCE = 2**21
+
+#: Samples of a bin in one direction, above which a sum of pixels would take too much memory.
+_MOST_SAMPLES = 64
 
 
 def roi_align(
@@ -51,8 +52,8 @@ def roi_align(
     # Regions of full precision would lose pixels in half.
     features = widen(input, keep_cuda_half=average and rois.dtype == input.dtype)
     rois = rois.to(features.dtype)
-    if average and _sums_rows(features, rois):
-        pooled = _average_of_rows(
+    if average and _reads_pixels(features, rois):
+        pooled = _pooled_pixels(
             features, rois, (height, width), spatial_scale, sampling_ratio, aligned
         )
     elif average:
@@ -66,20 +67,18 @@ def roi_align(
     return pooled.to(input.dtype)
 
 
-def _sums_rows(features: Tensor, rois: Tensor) -> bool:
-    """Whether `_average_of_rows` serves: regions on a CPU, nothing differentiated or traced."""
+def _reads_pixels(features: Tensor, rois: Tensor) -> bool:
+    """Whether :func:`_pooled_pixels` may be used: inference on channels-last maps on a CPU."""
     return (
-        not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
-        and type(features) is Tensor
-        and features.device.type == "cpu"
+        features.device.type == "cpu"
         and features.dtype == torch.float32
-        and not (torch.is_grad_enabled() and features.requires_grad)
-        and len(rois) > 0
+        and not (torch.is_grad_enabled() and (features.requires_grad or rois.requires_grad))
+        and features.is_contiguous(memory_format=torch.channels_last)
+        and bool(rois.isfinite().all())
     )
 
 
-def _average_of_rows(
+def _pooled_pixels(
     features: Tensor,
     rois: Tensor,
     bins: tuple[int, int],
@@ -87,98 +86,90 @@ def _average_of_rows(
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """Average pooling as weighted sums of pixels, each a row of C neighbouring numbers.
+    """The average as weighted sums of whole pixels, (R, C, *bins) in channels-last.
 
-    torchvision's CPU kernel reads four numbers per sample and channel, one by one. Samples lie on a
-    grid, so a bin's weights are the outer product of those along its height and its width, and
-    neighbouring samples share pixels: fewer reads, and each of them is a vector. Equal to
-    torchvision's but for the order of summation.
-
-    Returns:
-        (R, C, *bins) float32.
+    torchvision's operator goes channel by channel, on one core. In channels-last a pixel is one
+    piece of memory, and the samples of a bin together are a weighted sum of pixels.
     """
     channels, height, width = features.shape[1:]
-    # Free where the network runs in channels-last.
-    pixels = features.permute(0, 2, 3, 1).contiguous().view(-1, channels)
-    sampling = (spatial_scale, sampling_ratio, aligned)
-    first_y, weight_y, span_y = _weights_along(rois[:, [2, 4]], bins[0], height, *sampling)
-    first_x, weight_x, span_x = _weights_along(rois[:, [1, 3]], bins[1], width, *sampling)
-    image = rois[:, 0].long()[:, None, None]
-    output = features.new_empty(len(rois), channels, *bins)
-    for (tall, wide), same in _grouped(torch.stack([span_y, span_x], dim=1)):
-        for chosen in same.split(max(READ_AT_ONCE // (bins[0] * bins[1] * tall * wide), 1)):
-            y = (first_y[chosen, :, None] + torch.arange(tall)).clamp(max=height - 1)
-            x = (first_x[chosen, :, None] + torch.arange(wide)).clamp(max=width - 1)
-            row = (image[chosen] * height + y) * width
-            index = row[:, :, None, :, None] + x[:, None, :, None, :]
-            weight = weight_y[chosen, :, None, :tall, None] * weight_x[chosen, None, :, None, :wide]
-            pooled = functional.embedding_bag(
-                index.view(-1, tall * wide),
-                pixels,
-                mode="sum",
-                per_sample_weights=weight.view(-1, tall * wide),
+    table = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    shift = 0.5 if aligned else 0.0
+    start = rois[:, [2, 1]] * spatial_scale - shift
+    size = rois[:, [4, 3]] * spatial_scale - shift - start
+    if not aligned:
+        size = size.clamp(min=1)
+    step = size / torch.tensor(bins)
+    if sampling_ratio > 0:
+        samples = torch.full_like(step, sampling_ratio, dtype=torch.long)
+    else:
+        samples = step.ceil().long().clamp(min=0)
+    first_row = rois[:, 0].long() * height
+    pooled = features.new_zeros((len(rois), *bins, channels))
+    most = samples.amax(dim=1)
+    for count in most.unique().tolist():
+        if count == 0:
+            continue
+        if count > _MOST_SAMPLES:
+            part = (most == count).nonzero()[:, 0]
+            pooled[part] = torchvision.ops.roi_align(
+                features, rois[part], bins, spatial_scale, sampling_ratio or -1, aligned
+            ).permute(0, 2, 3, 1)
+            continue
+        # A bin with a sample a pixel is at most that many pixels long: neighbours share pixels.
+        shared = sampling_ratio <= 0 and count > 2
+        across = count + 2 if shared else 2 * count
+        at_once = max(1, _WEIGHTS_AT_ONCE // (bins[0] * bins[1] * across**2))
+        for part in (most == count).nonzero()[:, 0].split(at_once):
+            rows, row_weights = _pixels_along(
+                start[part, 0], step[part, 0], samples[part, 0], bins[0], height, count, shared
             )
-            output[chosen] = pooled.view(len(chosen), *bins, channels).permute(0, 3, 1, 2)
-    return output
+            columns, column_weights = _pixels_along(
+                start[part, 1], step[part, 1], samples[part, 1], bins[1], width, count, shared
+            )
+            rows = (rows + first_row[part, None, None]) * width
+            places = rows[:, :, None, :, None] + columns[:, None, :, None, :]
+            weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
+            pooled[part] = torch.nn.functional.embedding_bag(
+                places.flatten(3).flatten(0, 2),
+                table,
+                mode="sum",
+                per_sample_weights=weights.flatten(3).flatten(0, 2),
+            ).view(-1, *bins, channels)
+    return pooled.permute(0, 3, 1, 2)
 
 
-def _weights_along(
-    ends: Tensor,
+def _pixels_along(
+    start: Tensor,
+    step: Tensor,
+    samples: Tensor,
     bins: int,
     length: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    aligned: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Which pixels a bin averages along one axis, and how much each of them weighs.
+    most: int,
+    shared: bool,
+) -> tuple[Tensor, Tensor]:
+    """Pixels that the samples of each bin lie between in one direction, and their weights.
 
-    Args:
-        ends: (R, 2), where the regions begin and end, in pixels of the image.
-        bins: number of bins.
-        length: of the feature map along this axis.
-        spatial_scale: as of `roi_align`; likewise `sampling_ratio` and `aligned`.
-
-    Returns:
-        first: (R, bins) int64, the first pixel of each bin.
-        weight: (R, bins, S) float32, of the pixels from there on; 0 beyond what the bin reads.
-        span: (R,) int64, pixels that a bin of the region reads, at most S. Larger ones are rounded
-            up, so that many regions have the same.
+    ``most`` is the largest of ``samples``; ``shared`` sums the weights of one pixel up. Returns two
+    tensors (R, bins, K), int64 and float32.
     """
-    start, end = (ends * spatial_scale - (0.5 if aligned else 0.0)).unbind(1)
-    size = end - start if aligned else (end - start).clamp(min=1)
-    bin_size = (size / bins)[:, None, None]
-    if sampling_ratio > 0:
-        samples = torch.full_like(bin_size, sampling_ratio, dtype=torch.long)
-    else:
-        samples = bin_size.ceil().long()
-    sample = torch.arange(max(int(samples.max()), 1))
-    position = (
-        start[:, None, None]
-        + torch.arange(bins)[:, None] * bin_size
-        + (sample + 0.5) * bin_size / samples.clamp(min=1)
-    )
-    counts = (sample < samples) & (position >= -1) & (position <= length)
-    position = position.clamp(0, length - 1)
-    low = position.long()
-    first = low.where(counts, length - 1).amin(dim=2)
-    reach = low.where(counts, 0).amax(dim=2) - first
-    span = reach.amax(dim=1).clamp(min=0) + 2
-    span = span.where(span <= 8, (span + 3) // 4 * 4)
-    share = counts / samples.clamp(min=1)
-    further = position - low
-    weight = share.new_zeros(len(ends), bins, int(span.max()))
-    # A sample that does not count has no share: where it falls does not matter.
-    offset = (low - first[:, :, None]).clamp(0, weight.shape[2] - 2)
-    weight.scatter_add_(2, offset, (1 - further) * share)
-    weight.scatter_add_(2, offset + 1, further * share)
-    return first, weight, span
-
-
-def _grouped(spans: Tensor) -> Iterator[tuple[list[int], Tensor]]:
-    """Each distinct row of (R, 2), with the indices of the rows that equal it."""
-    distinct, group = torch.unique(spans, dim=0, return_inverse=True)
-    sizes = torch.bincount(group).tolist()
-    return zip(distinct.tolist(), group.argsort(stable=True).split(sizes), strict=True)
+    count = samples.clamp(min=1)[:, None, None]
+    number = torch.arange(most)
+    within = (step[:, None, None] / count) * (number + 0.5)
+    place = start[:, None, None] + torch.arange(bins)[:, None] * step[:, None, None] + within
+    inside = (number < samples[:, None, None]) & (place >= -1) & (place <= length)
+    place = place.clamp(0, length - 1)
+    lower = place.long()
+    upper = (lower + 1).clamp(max=length - 1)
+    along = place - lower
+    share = inside / count
+    if not shared:
+        pixels = torch.cat([lower, upper], dim=2)
+        return pixels, torch.cat([share * (1 - along), share * along], dim=2)
+    first = lower[:, :, :1]
+    weights = torch.zeros((*lower.shape[:2], most + 2))
+    weights.scatter_add_(2, (lower - first).clamp(0, most + 1), share * (1 - along))
+    weights.scatter_add_(2, (upper - first).clamp(0, most + 1), share * along)
+    return (first + torch.arange(most + 2)).clamp(max=length - 1), weights
 
 
 def _max_pooled(
