@@ -195,7 +195,8 @@ def compare(
     weights = folder / "weights.pth"
     torch.manual_seed(0)
     torch.save({"state_dict": build_model(cfg).state_dict(), "meta": {}}, weights)
-    found = Compared(Path(cfg.filename).stem, task.name, cores(), device := variants[0].device)
+    device = variants[0].device
+    found = Compared(Path(cfg.filename).stem, task.name, cores(), device)
     where = os.path.abspath(config) if os.path.isfile(config) else config
     common = ("--checkpoint", os.fspath(weights), "--data-root", os.fspath(data))
     for turn in range(repeats):

@@ -137,7 +137,8 @@ def test_both_ways_give_the_same(name: str, data: Path, tmp_path: Path) -> None:
     assert len(lines) == 2
     apart = found.difference[Variant()]
     assert apart.labels > 0
-    assert (apart.other, apart.pixels) == (0, 0)
+    assert apart.other == 0
+    assert apart.pixels < 1e-5  # classes that are equal within rounding
     assert apart.number < 0.01
     for spent in (*found.baseline, *found.ours[Variant()]):
         assert spent.images == found.images > 0
