@@ -25,6 +25,7 @@ lint: setup
 bench: setup
 	$(RUN) tools/benchmark.py converters
 	$(RUN) tools/benchmark.py memory
+	$(RUN) tools/benchmark.py run --images 4 --precision auto bf16 --markdown doc/BENCHMARKS.md
 
 clean:
 	rm -rf demo/out work_dirs build *.egg-info

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.test import PRECISIONS
 from bdd100k_models.errors import UserError
 
 
@@ -33,6 +36,38 @@ def build_parser() -> argparse.ArgumentParser:
     )
     memory.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     memory.set_defaults(run=run_memory)
+    run = parts.add_parser(
+        "run", help="test.py beside the loop that the OpenMMLab packages themselves offer"
+    )
+    run.add_argument(
+        "configs",
+        nargs="*",
+        metavar="CONFIG",
+        help="config files or published names (default: a model of each task)",
+    )
+    run.add_argument(
+        "--images", type=positive, default=8, metavar="N", help="rendered pictures (default: 8)"
+    )
+    run.add_argument(
+        "--repeat", type=positive, default=5, metavar="N", help="turns of each way (default: 5)"
+    )
+    run.add_argument(
+        "--precision",
+        nargs="+",
+        choices=PRECISIONS,
+        default=["auto"],
+        help="of ours, each beside the same baseline (default: auto)",
+    )
+    run.add_argument("--compile", action="store_true", help="ours with --compile")
+    run.add_argument(
+        "--ranks", type=positive, default=1, metavar="N", help="ours as N processes (default: 1)"
+    )
+    run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    run.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    run.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write table and machine there too"
+    )
+    run.set_defaults(run=run_runs)
     waits = parts.add_parser(
         "waits", help="where the host waits for its GPU, picture by picture, on a rehearsed one"
     )
@@ -91,6 +126,48 @@ def run_memory(args: argparse.Namespace) -> int:
         rows = [dataclasses.asdict(figure) for figure in figures]
         write_json(args.json, {"machine": machine(), "memory": rows})
     return 0
+
+
+def run_runs(args: argparse.Namespace) -> int:
+    """``run``: :func:`bdd100k_models.benchmarks.run.compare` for each model.
+
+    Raises:
+        UserError: no such config, or a run failed.
+    """
+    from bdd100k_models.benchmarks.run import (
+        MODELS,
+        Variant,
+        compare,
+        document,
+        render,
+        save_json,
+        table,
+    )
+    from bdd100k_models.files import write_bytes
+
+    variants = [
+        Variant(precision, args.compile, args.ranks, args.device)
+        for precision in dict.fromkeys(args.precision)
+    ]
+    compared = []
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder, "data")
+        render(data, args.images)
+        for number, config in enumerate(args.configs or MODELS):
+            own = Path(folder, str(number))
+            own.mkdir()
+            compared.append(compare(config, data, own, variants, args.repeat, _say))
+    print(table(compared))
+    if args.json is not None:
+        save_json(compared, args.json)
+    if args.markdown is not None:
+        command = shlex.join(["python", "tools/benchmark.py", *sys.argv[1:]])
+        write_bytes(args.markdown, document(compared, command, args.repeat).encode())
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def run_waits(args: argparse.Namespace) -> int:

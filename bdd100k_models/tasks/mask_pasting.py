@@ -18,6 +18,7 @@ from mmdet.core.evaluation.panoptic_utils import INSTANCE_OFFSET
 from torch import nn
 
 from bdd100k_models.frames.instance import CroppedMask
+from bdd100k_models.tasks.enlarging import Enlargement, Window, class_maps
 
 
 def paste_masks(
@@ -126,10 +127,12 @@ def _of_class(grids: torch.Tensor, labels: torch.Tensor, class_agnostic: bool) -
 def crop_panoptic_masks(model: Any) -> None:
     """From now on a Panoptic FPN pastes and fuses its instances box by box.
 
-    The map that comes out has the bits of MMDetection's ``HeuristicFusionHead``.
+    The map that comes out has the bits of MMDetection's ``HeuristicFusionHead``, but where two
+    kinds of stuff are equal within rounding; see ``tasks/enlarging.py``.
     """
-    fusion = model.panoptic_fusion_head
+    fusion, semantic = model.panoptic_fusion_head, model.semantic_head
     model.simple_test_mask = partial(_panoptic_instances, model)
+    semantic.simple_test = partial(_semantic_maps, semantic)
     fusion.simple_test = partial(_fuse, fusion)
 
 
@@ -161,12 +164,27 @@ def _panoptic_instances(
     return {"masks": masks}
 
 
+def _semantic_maps(
+    head: Any, x: tuple[torch.Tensor, ...], img_metas: list[dict[str, Any]], rescale: bool = False
+) -> torch.Tensor:
+    """Stands in for ``BaseSemanticHead.simple_test``: (N, H, W) uint8 classes, and not logits.
+
+    The pictures are of one shape.
+    """
+    if not rescale:
+        raise ValueError("semantic maps are made for the original image only")
+    meta = img_metas[0]
+    window = Window(head(x)["seg_preds"], *meta["pad_shape"][:2])
+    sizes = (tuple(meta["img_shape"][:2]), tuple(meta["ori_shape"][:2]))
+    return class_maps([window], Enlargement(*sizes, align_corners=False))
+
+
 def _fuse(
     fusion: Any,
     det_bboxes: torch.Tensor,
     det_labels: torch.Tensor,
     masks: list[CroppedMask],
-    seg_preds: torch.Tensor,
+    semantic: torch.Tensor,
 ) -> torch.Tensor:
     """Stands in for ``HeuristicFusionHead.simple_test``: (H, W) int32 map of one image.
 
@@ -175,10 +193,10 @@ def _fuse(
         det_bboxes: (K, 5), x1 y1 x2 y2 score.
         det_labels: (K,).
         masks: of the K instances.
-        seg_preds: (stuff classes + 1, H, W) logits; the last channel stands for all things.
+        semantic: (H, W), kind of stuff of each pixel; the number of kinds stands for all things.
     """
     cfg = fusion.test_cfg
-    panoptic = seg_preds.argmax(dim=0).to(torch.int32).cpu().numpy() + fusion.num_things_classes
+    panoptic = semantic.cpu().numpy().astype(np.int32) + fusion.num_things_classes
     taken = np.zeros(panoptic.shape, dtype=np.bool_)
     labels = det_labels.tolist()
     instance = 0

@@ -6,7 +6,6 @@ Writes ``pan_seg.json`` (run lengths), and with ``--masks`` also ``bitmasks/NAME
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,25 +44,16 @@ class PanopticForward(MMDetForward):
         crop_panoptic_masks(network)
 
     def __call__(self, batch: Any) -> list[Any]:
+        from bdd100k_models.tasks.class_maps import part_of, same_of
+
         metas = batch["img_metas"][0]
         maps: list[Any] = [None] * len(metas)
-        for places in _by_shape(metas):
-            part = {
-                "img": [view[places] for view in batch["img"]],
-                "img_metas": [[view[i] for i in places] for view in batch["img_metas"]],
-            }
+        # The semantic head resizes all pictures as the first of them.
+        for places in same_of(metas, ("ori_shape", "img_shape", "pad_shape")):
+            part = part_of(batch, places)
             for place, result in zip(places, super().__call__(part), strict=True):
                 maps[place] = result["pan_results"]
         return maps
-
-
-def _by_shape(metas: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """Places of the pictures that the semantic head may resize as one: it asks the first only."""
-    places: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for place, meta in enumerate(metas):
-        shapes = tuple(tuple(meta[key]) for key in ("ori_shape", "img_shape", "pad_shape"))
-        places.setdefault(shapes, []).append(place)
-    return list(places.values())
 
 
 class PanSegConverter(Converter):

@@ -114,6 +114,7 @@ class PanopticStub(torch.nn.Module):
     def __init__(self, fusion: HeuristicFusionHead) -> None:
         super().__init__()
         self.panoptic_fusion_head = fusion
+        self.semantic_head = torch.nn.Identity()
 
 
 @pytest.mark.parametrize("number", [0, 1, 30])
@@ -133,7 +134,7 @@ def test_fusion_gives_the_same_map(number: int, overlap: float) -> None:
     wanted = fusion.simple_test(boxes, labels, masks, semantic.clone())
     cropped = paste_masks(grids[:, 0], boxes[:, :4], HEIGHT, WIDTH, 0.5)
     crop_panoptic_masks(PanopticStub(fusion))
-    found = fusion.simple_test(boxes, labels, cropped, semantic)
+    found = fusion.simple_test(boxes, labels, cropped, semantic.argmax(dim=0).to(torch.uint8))
     assert torch.equal(found.long(), wanted)
     assert len(found.unique()) > 5
     assert 40 in found
@@ -164,3 +165,18 @@ def test_a_whole_panoptic_model_gives_the_same_map() -> None:
         assert np.array_equal(one["pan_results"], other["pan_results"])
         assert one["pan_results"].shape == (75, 125)
         assert (one["pan_results"] >= 1000).any()
+
+
+def test_semantic_maps_of_padded_and_resized_pictures_are_those_of_the_head() -> None:
+    model = build_model(load_config("panoptic_fpn_r50_fpn_1x_pan_seg_bdd100k"))
+    head = model.semantic_head
+    maps = tuple(torch.randn(2, 256, 96 // n, 160 // n) for n in (4, 8, 16, 32))
+    for inner, size in (((90, 160), (90, 160)), ((90, 152), (180, 304)), ((96, 160), (75, 125))):
+        meta = {"pad_shape": (96, 160, 3), "img_shape": (*inner, 3), "ori_shape": (*size, 3)}
+        with torch.no_grad():
+            wanted = type(head).simple_test(head, maps, [meta] * 2, rescale=True).argmax(dim=1)
+            crop_panoptic_masks(model)
+            found = head.simple_test(maps, [meta] * 2, rescale=True)
+        assert found.dtype == torch.uint8
+        assert torch.equal(found, wanted)
+        assert len(found.unique()) > 5
