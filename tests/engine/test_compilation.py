@@ -37,7 +37,9 @@ def test_results_and_keys_stay() -> None:
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UserError, match=r"needs a C\+\+ compiler, and there is no no-such-compiler"):
+    with pytest.raises(
+        UserError, match=r"needs a C\+\+ compiler, and there is no no-such-compiler"
+    ):
         compile_backbone(Model(), CPU)
 
 
