@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
-#: Lists of the hidden linear layers of MMDetection's box heads.
-_LINEAR = (["shared_fcs"], ["cls_fcs"], ["reg_fcs"])
-
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -21,10 +18,8 @@ def apply_precision(model: nn.Module, cfg: Config, precision: str, device: torch
     """Set ``model`` to a precision, in place.
 
     ``fp16`` and ``bf16`` hold in backbone and neck, where the time goes; heads get float32, as
-    their boxes and scores need it. On a CPU ``bf16`` holds in the hidden layers of heads too, which
-    take as long there; what classifies and regresses stays in float32. ``auto`` is float32 on the
-    CPU, and on a GPU what the model was published with: float16 in the parts that its package
-    marks, where the config has ``fp16``.
+    their boxes and scores need it. ``auto`` is float32 on the CPU, and on a GPU what the model was
+    published with: float16 in the parts that its package marks, where the config has ``fp16``.
     What float32 means on a GPU is a setting of the process; see ``devices.set_matmul_precision``.
     """
     if precision in _DTYPES:
@@ -32,31 +27,10 @@ def apply_precision(model: nn.Module, cfg: Config, precision: str, device: torch
             part = getattr(model, name, None)
             if part is not None:
                 _compute_in(part, device, _DTYPES[precision])
-        if precision == "bf16" and device.type == "cpu":
-            for layer in list(_hidden_layers(model)):
-                _compute_in(layer, device, torch.bfloat16)
     elif precision == "auto" and device.type == "cuda" and cfg.get("fp16") is not None:
         from mmcv.runner import wrap_fp16_model
 
         wrap_fp16_model(model)
-
-
-def _hidden_layers(model: nn.Module) -> Iterator[nn.Module]:
-    """Layers of heads that others follow: convolutions with an activation, and linear ones of RoIs.
-
-    ``rpn_conv`` is a bare convolution, whose activation is in the head's own ``forward``.
-    """
-    from mmcv.cnn import ConvModule
-    from torch import nn
-
-    for name, module in model.named_modules():
-        top, _, place = name.partition(".")
-        if top in ("backbone", "neck"):
-            continue
-        last = place.rpartition(".")[2]
-        linear = isinstance(module, nn.Linear) and place.split(".")[-2:-1] in _LINEAR
-        if linear or last == "rpn_conv" or isinstance(module, ConvModule):
-            yield module
 
 
 def _compute_in(module: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
