@@ -264,8 +264,12 @@ def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | 
         value = next((environment[name] for name in names if name in environment), None)
         values.append(value)
     rank, size_text, local = values
-    if launcher == "slurm" and size_text != "1" and "SLURM_STEP_ID" not in environment:
-        rank = None  # a batch script of a job of many tasks: it is none of them
+    if launcher == "slurm" and size_text not in (None, "1") and "SLURM_STEP_ID" not in environment:
+        # A batch script of a job of many tasks: it is none of them.
+        raise UserError(
+            f"--launcher slurm: one of {size_text} tasks, but SLURM_STEP_ID is not set: start the "
+            "command with srun"
+        )
     if local is None:
         local = str(local_rank) if local_rank is not None else None
     if rank is None or size_text is None:

@@ -66,7 +66,7 @@ def test_local_rank_as_an_argument() -> None:
         ("pytorch", {}, r"RANK and WORLD_SIZE is not set: start the command with torchrun"),
         ("slurm", {"SLURM_PROCID": "0"}, "SLURM_NTASKS is not set: .* srun"),
         # A batch script that does not call srun.
-        ("slurm", {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, "start the command with srun"),
+        ("slurm", {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, "SLURM_STEP_ID .* with srun"),
         ("mpi", {}, "mpirun"),
         ("pytorch", {"RANK": "x", "WORLD_SIZE": "2"}, "ranks in the environment"),
         ("pytorch", {"RANK": "2", "WORLD_SIZE": "2"}, "rank 2 of 2 processes"),
@@ -148,7 +148,8 @@ def test_interface_that_has_an_address() -> None:
 
 
 def test_gloo_takes_the_interface_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "")  # so that what is set below is undone, too
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
     monkeypatch.setattr("bdd100k_models.engine.ranks.interface_of", {"10.9.0.1": "eth7"}.get)
     monkeypatch.setattr("bdd100k_models.engine.ranks.own_address", {"10.9.0.2": "10.9.0.1"}.get)
     here = _Newcomer(Place("node0", (0,)), address="127.0.1.1")
