@@ -91,6 +91,9 @@ def _terminable() -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         if os.getpid() != owner:
             os._exit(128 + number)
+        # Launchers stop the processes that load pictures, too; torch must not complain of that
+        # in the middle of what follows.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     earlier = signal.signal(signal.SIGTERM, stop)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import json
 import os
 import re
 import secrets
 import socket
-import subprocess
+import struct
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed import distributed_c10d
 
 from bdd100k_models.engine import devices
 from bdd100k_models.engine.devices import Place
@@ -50,6 +53,17 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] 
         ("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"),
     ),
 }
+
+#: Launcher -> environment variables that name a run.
+_NAMES = {
+    "pytorch": ("TORCHELASTIC_RESTART_COUNT",),
+    "slurm": ("SLURM_JOB_ID", "SLURM_STEP_ID"),
+    "mpi": ("PMIX_NAMESPACE",),
+}
+_FIRST_PORT = 29500
+_PORTS = 2000
+#: SIOCGIFADDR of Linux: an interface's IPv4 address.
+_GET_ADDRESS = 0x8915
 
 
 class SharedError(UserError):
@@ -250,6 +264,12 @@ def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | 
         value = next((environment[name] for name in names if name in environment), None)
         values.append(value)
     rank, size_text, local = values
+    if launcher == "slurm" and size_text not in (None, "1") and "SLURM_STEP_ID" not in environment:
+        # A batch script of a job of many tasks: it is none of them.
+        raise UserError(
+            f"--launcher slurm: one of {size_text} tasks, but SLURM_STEP_ID is not set: start the "
+            "command with srun"
+        )
     if local is None:
         local = str(local_rank) if local_rank is not None else None
     if rank is None or size_text is None:
@@ -266,6 +286,20 @@ def read_ranks(launcher: str, environment: Mapping[str, str], local_rank: int | 
     if not 0 <= ranks.rank < ranks.size:
         raise UserError(f"--launcher {launcher}: rank {ranks.rank} of {ranks.size} processes")
     return ranks
+
+
+def run_name(launcher: str, environment: Mapping[str, str]) -> str:
+    """What tells a run from others of its machines, the same on all ranks; may be empty."""
+    parts = [environment[name] for name in _NAMES[launcher] if name in environment]
+    return ".".join(parts)
+
+
+def default_port(name: str) -> int:
+    """Where the ranks of the run ``name`` meet, so that two on one node seldom want one port.
+
+    Below those that a system gives away itself.
+    """
+    return _FIRST_PORT + (zlib.crc32(name.encode()) % _PORTS if name else 0)
 
 
 def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
@@ -285,10 +319,11 @@ def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
     if launcher == "slurm":
         os.environ.setdefault("MASTER_ADDR", _first_slurm_node())
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29500")
+    name = run_name(launcher, os.environ)
+    os.environ.setdefault("MASTER_PORT", str(default_port(name)))
     if ranks.size == 1:
         return ranks
-    store = _open_store(ranks)
+    store = _open_store(ranks, name)
     newcomer = _Newcomer(devices.own_place())
     chosen = torch.device("cpu")
     try:
@@ -297,7 +332,8 @@ def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
             newcomer = replace(newcomer, gpu=devices.gpu_identity(chosen))
     except (UserError, RuntimeError) as error:
         newcomer = replace(newcomer, problem=str(error).splitlines()[0])
-    places = _meet(ranks, store, newcomer)
+    newcomers = _meet(ranks, store, replace(newcomer, address=own_address(_address()[0])))
+    _choose_interface(ranks, newcomers)
     try:
         store.set_timeout(MEETING)
         if chosen.type == "cuda":
@@ -306,19 +342,33 @@ def join(launcher: str, device: str, local_rank: int | None) -> Ranks:
                 store=store,
                 rank=ranks.rank,
                 world_size=ranks.size,
-                timeout=_STEP,
+                timeout=MEETING,
                 device_id=chosen,
             )
         else:
             dist.init_process_group(
-                "gloo", store=store, rank=ranks.rank, world_size=ranks.size, timeout=_STEP
+                "gloo", store=store, rank=ranks.rank, world_size=ranks.size, timeout=MEETING
             )
-        host = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        host = dist.new_group(backend="gloo", timeout=MEETING)
         assert isinstance(host, dist.ProcessGroup)  # this rank is in it
+        # Now that all are connected, they may take longer for what they do.
+        _set_timeout(_STEP, dist.group.WORLD)
+        _set_timeout(_PATIENCE, host)
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
-        raise UserError(f"--launcher {launcher}: cannot meet the other ranks: {first}") from error
+        raise UserError(
+            f"--launcher {launcher}: rank {ranks.rank} cannot connect to the others ({first}): "
+            "a firewall may be between the nodes, or GLOO_SOCKET_IFNAME has to name the network "
+            "interface by which they reach each other"
+        ) from error
+    places = tuple(newcomer.place for newcomer in newcomers)
     return replace(ranks, group=Group(host, store, places))
+
+
+def _set_timeout(timeout: datetime.timedelta, group: Any) -> None:
+    """Of what a group does from now on; under the name that this torch has for it."""
+    change = getattr(dist, "set_timeout", None) or distributed_c10d._set_pg_timeout
+    change(timeout, group)
 
 
 @dataclass(frozen=True)
@@ -326,6 +376,7 @@ class _Newcomer:
     """What a rank says of itself when it comes."""
 
     place: Place
+    address: str | None = None
     gpu: str | None = None
     problem: str | None = None
 
@@ -337,8 +388,8 @@ class _Newcomer:
         return cls(Place(**{**place, "affinity": tuple(place["affinity"])}), **content)
 
 
-def _open_store(ranks: Ranks) -> dist.Store:
-    """The store by which ranks meet; torchrun holds it, else rank 0 does.
+def _open_store(ranks: Ranks, name: str) -> dist.Store:
+    """The store by which the ranks of the run ``name`` meet; torchrun holds it, else rank 0 does.
 
     Raises:
         UserError: its address cannot be reached, or its port is another program's.
@@ -359,8 +410,9 @@ def _open_store(ranks: Ranks) -> dist.Store:
             f"rank {ranks.rank} cannot use port {port} of {address}, which another program may "
             "have: set MASTER_PORT to a free one, the same for all ranks"
         ) from error
-    # A restart by torchrun meets anew, in the same store.
-    return dist.PrefixStore(f"bdd100k {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    # A restart by torchrun meets anew in the same store; a rank that strayed here from another run
+    # is none of these.
+    return dist.PrefixStore(f"bdd100k {name}", store)
 
 
 def _address() -> tuple[str, int]:
@@ -387,7 +439,50 @@ def _wait_for_store(rank: int) -> None:
         time.sleep(0.2)
 
 
-def _meet(ranks: Ranks, store: dist.Store, newcomer: _Newcomer) -> tuple[Place, ...]:
+def own_address(peer: str) -> str | None:
+    """The IPv4 address of this machine by which it reaches ``peer``; nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((peer, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
+
+
+def interface_of(address: str) -> str | None:
+    """The network interface of this machine that has an IPv4 ``address``."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode()[:15])
+            try:
+                answer = fcntl.ioctl(probe.fileno(), _GET_ADDRESS, request)
+            except OSError:  # it has none
+                continue
+            if socket.inet_ntoa(answer[20:24]) == address:
+                return name
+    return None
+
+
+def _choose_interface(ranks: Ranks, newcomers: Sequence[_Newcomer]) -> None:
+    """Tell gloo the interface that leads to the other hosts.
+
+    It takes the one that the host's name stands for, which on many systems is the loopback. What
+    the user chose stays.
+    """
+    own = newcomers[ranks.rank]
+    others = [peer.address for peer in newcomers if peer.place.host != own.place.host]
+    if not others or "GLOO_SOCKET_IFNAME" in os.environ:
+        return
+    address = own.address
+    if address is None or address.startswith("127."):  # the store is here: by which way out?
+        away = [peer for peer in others if peer and not peer.startswith("127.")]
+        address = own_address(away[0]) if away else None
+    name = interface_of(address) if address else None
+    if name is not None:
+        os.environ["GLOO_SOCKET_IFNAME"] = name
+
+
+def _meet(ranks: Ranks, store: dist.Store, newcomer: _Newcomer) -> tuple[_Newcomer, ...]:
     """Wait until all ranks have come; rank 0 counts them, and tells how it stands.
 
     Raises:
@@ -407,7 +502,7 @@ def _meet(ranks: Ranks, store: dist.Store, newcomer: _Newcomer) -> tuple[Place, 
         elif verdict:
             store.add("verdict read", 1)
         if not verdict:
-            return tuple(_Newcomer.read(store.get(key)).place for key in keys)
+            return tuple(_Newcomer.read(store.get(key)) for key in keys)
     except RuntimeError as error:
         raise UserError(
             f"rank {ranks.rank} waited {(MEETING + _GRACE).total_seconds():g} s in vain for rank 0 "
@@ -452,20 +547,19 @@ def _linger(store: dist.Store, verdict: str, keys: list[str]) -> None:
 
 
 def _first_slurm_node() -> str:
-    nodes = os.environ.get("SLURM_JOB_NODELIST") or os.environ.get("SLURM_NODELIST")
-    if not nodes:
-        return "127.0.0.1"
-    if re.fullmatch(r"[\w.-]+", nodes):
-        return nodes
-    try:
-        listed = subprocess.run(
-            ["scontrol", "show", "hostname", nodes], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(
-            f"--launcher slurm: scontrol does not expand {nodes}; set MASTER_ADDR"
-        ) from error
-    return listed.stdout.split()[0]
+    """Where rank 0 is: a step may have fewer nodes than its job."""
+    names = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", "SLURM_NODELIST")
+    return first_node(next((os.environ[name] for name in names if os.environ.get(name)), ""))
+
+
+def first_node(nodes: str) -> str:
+    """The first of a list of nodes as Slurm writes it: ``gpu[03-07,9],cpu1`` -> ``gpu03``.
+
+    A container has no ``scontrol`` to ask. This host where the list is empty.
+    """
+    first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", nodes)
+    assert first is not None  # it matches nothing, too
+    return re.sub(r"\[(\d+)[^\]]*\]", r"\1", first[0]) or "127.0.0.1"
 
 
 def check_writable(folder: Path, ranks: Ranks) -> None:

@@ -90,6 +90,7 @@ def run_ranks(
                     **shared,
                     **{name: str(rank) for name in _RANK},
                     **{name: str(size) for name in _SIZE},
+                    "SLURM_STEP_ID": "0",
                 },
                 str(folder / f"rank{rank}"),
             ),
