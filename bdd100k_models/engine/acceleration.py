@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,16 @@ from torch import Tensor, nn
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 _PACKAGES = ("mmcls", "mmdet", "mmseg", "mmpose")
+
+
+def repeat_for_any_threads() -> None:
+    """Let matrix products have the same bits for any number of threads, where MKL computes them.
+
+    One process and many ranks share the cores of a machine out differently, and their files must
+    not differ for it. A mode that the user chose (``MKL_CBWR``) stays. MKL looks when it first
+    computes, so this comes before any network is built.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 @functools.cache
@@ -63,6 +74,9 @@ def accelerate(network: nn.Module, *, pack: bool = True) -> None:
         _fold_norms(module, uses)
     if not pack:
         return
+    for module in list(network.modules()):
+        if type(module).forward is nn.GroupNorm.forward:
+            module.forward = MethodType(_norm_groups, module)
     if packing_works():
         for module in list(network.modules()):
             if _is_plain_convolution(module):
@@ -217,6 +231,13 @@ def _fold(conv: Any, norm: Any) -> None:
     weight = conv.weight.double() * scale.reshape((-1, 1, 1, 1) if outputs_first else (1, -1, 1, 1))
     conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
     conv.bias = nn.Parameter(shift.to(conv.weight.dtype), requires_grad=False)
+
+
+def _norm_groups(norm: nn.GroupNorm, input: Tensor) -> Tensor:
+    """In the plain layout each group is summed by one thread: the same bits for any number."""
+    return nn.functional.group_norm(
+        input.contiguous(), norm.num_groups, norm.weight, norm.bias, norm.eps
+    )
 
 
 # -- convolutions ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import torch
 
 from bdd100k_models import weights
 from bdd100k_models.config import load_config, registry_hint
-from bdd100k_models.engine.acceleration import accelerate, keep_memory
+from bdd100k_models.engine.acceleration import accelerate, keep_memory, repeat_for_any_threads
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -121,6 +121,7 @@ class Predictor:
             set_matmul_precision(tf32=precision == "tf32")
             if chosen.type == "cpu":
                 keep_memory()
+                repeat_for_any_threads()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn
         wanted = task.detector(settled)

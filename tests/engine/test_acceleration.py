@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +19,7 @@ from torch import Tensor, nn
 
 from bdd100k_models.engine import acceleration
 from bdd100k_models.engine.acceleration import PackedConv2d, accelerate, keep_memory
+from bdd100k_models.files import REPOSITORY
 
 
 def seeded(network: nn.Module) -> nn.Module:
@@ -211,3 +216,32 @@ def _resident() -> int:
     with open("/proc/self/status", encoding="utf-8") as lines:
         (line,) = [line for line in lines if line.startswith("VmRSS")]
     return int(line.split()[1])
+
+
+_THREADS = """
+import json, sys
+import torch
+from bdd100k_models import Predictor
+predict = Predictor(sys.argv[1], sys.argv[1].replace(".py", ".pth"), device="cpu", report=str)
+frames = []
+for threads in (1, 2, 3):
+    torch.set_num_threads(threads)
+    frames.append(json.dumps([result.frame for result in predict(sys.argv[2:])]))
+print([frame == frames[0] for frame in frames])
+"""
+
+
+@pytest.mark.parametrize("name", ["det_mini", "ins_seg_mini", "pan_seg_mini", "sem_seg_mini"])
+def test_same_bits_for_any_number_of_threads(name: str, mini_root: Path) -> None:
+    """A process of its own: MKL looks once how it is to compute."""
+    pictures = sorted((mini_root / "images" / "100k" / "val").glob("*.jpg"))[:2]
+    config = REPOSITORY / "demo" / "models" / f"{name}.py"
+    done = subprocess.run(
+        [sys.executable, "-c", _THREADS, config, *pictures],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[True, True, True]"

@@ -149,7 +149,10 @@ def _pixels_along(
 ) -> tuple[Tensor, Tensor]:
     """Pixels that the samples of each bin lie between in one direction, and their weights.
 
-    ``most`` is the largest of ``samples``; ``shared`` sums weights of one pixel up. Returns two (R, bins, K), int64 and float32.
+    ``most`` is the largest of ``samples``; ``shared`` sums weights of one pixel up.
+
+    Returns:
+        two (R, bins, K), int64 and float32.
     """
     count = samples.clamp(min=1)[:, None, None]
     number = torch.arange(most)
