@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,10 @@ from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 if TYPE_CHECKING:
     pass
+
+
+#: Batches that a thread loads ahead of the network.
+_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -164,11 +170,15 @@ def load_batches(
     workers: int,
     pin_memory: bool,
 ) -> Iterator[Batches]:
-    """Batches of records in order, loaded by ``workers`` processes.
+    """Batches of records in order, loaded by ``workers`` processes, or a thread where it is 0.
 
     Raises:
         UserError: a loader process was killed, or cannot be started.
     """
+    if workers == 0:
+        for batches in load_ahead(iter(records), pipeline, batch_size):
+            yield batches.pin_memory() if pin_memory else batches
+        return
     loader = DataLoader(
         RecordDataset(records, pipeline),
         batch_size=batch_size,
@@ -181,13 +191,32 @@ def load_batches(
     try:
         yield from loader
     except (RuntimeError, OSError) as error:
-        if workers == 0 or not _is_about_workers(error):
+        if not _is_about_workers(error):
             raise
         raise UserError(
             f"a process that loads pictures failed ({one_line(error)}); what is done is kept, "
             "--resume goes on. Ways out: --workers 0; more shared memory (docker run --shm-size "
             "8g); a higher ulimit -n"
         ) from error
+
+
+def load_ahead(
+    records: Iterator[ImageRecord], pipeline: Pipeline, batch_size: int
+) -> Iterator[Batches]:
+    """Batches of records in order; a thread of this process loads ahead of whoever takes them."""
+    group = Grouping(pipeline)
+
+    def load_some(some: list[ImageRecord]) -> Batches:
+        return group([load(record, pipeline) for record in some])
+
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+        ahead: list[Future[Batches]] = []
+        while True:
+            while len(ahead) < _AHEAD and (some := list(itertools.islice(records, batch_size))):
+                ahead.append(pool.submit(load_some, some))
+            if not ahead:
+                return
+            yield ahead.pop(0).result()
 
 
 def _is_about_workers(error: Exception) -> bool:

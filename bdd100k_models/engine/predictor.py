@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +20,10 @@ from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
     Batch,
-    Batches,
     Grouping,
     Problem,
     load,
+    load_ahead,
     one_line,
     to_device,
 )
@@ -45,9 +44,6 @@ from bdd100k_models.tasks.base import (
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
-
-#: Batches that are loaded ahead of the network.
-_AHEAD = 2
 
 
 class Predictor:
@@ -212,7 +208,7 @@ class Predictor:
         """
         next_id = self.converter.outputs[0].first_id
         records = self.task.complete(records_of(images), self.cfg, self.options)
-        for batches in self._batches(records, batch_size):
+        for batches in load_ahead(records, self.pipeline, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
                 for record, raw in self.attempt(batch):
@@ -223,22 +219,6 @@ class Predictor:
                     raise UserError(result.error)
                 next_id = result.number_from(next_id)
                 yield result
-
-    def _batches(self, records: Iterator[ImageRecord], batch_size: int) -> Iterator[Batches]:
-        """Loaded batches; a thread loads ahead of whoever takes them."""
-        group = Grouping(self.pipeline)
-
-        def load_some(some: list[ImageRecord]) -> Batches:
-            return group([load(record, self.pipeline) for record in some])
-
-        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-            ahead: list[Future[Batches]] = []
-            while True:
-                while len(ahead) < _AHEAD and (some := list(itertools.islice(records, batch_size))):
-                    ahead.append(pool.submit(load_some, some))
-                if not ahead:
-                    return
-                yield ahead.pop(0).result()
 
     # -- for the engine -----------------------------------------------------------------------
 

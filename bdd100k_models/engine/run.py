@@ -341,7 +341,7 @@ class Plan:
 
 
 class Balance:
-    """Leaves the loading process a core of its own where the network is no more work than it.
+    """Leaves the loading thread a core of its own where the network is no more work than it.
 
     The threads of a network wait for each other, so one that shares its core with a loader holds
     all of them up. A large network does better with every core all the same: loading is little
@@ -372,8 +372,8 @@ class Balance:
 def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
     """Share the cores of this rank out; torch's threads are set here.
 
-    On a GPU the cores are for loading and writing. On a CPU they are for the network; a process
-    that loads pictures takes little of them beside it.
+    On a GPU the cores are for loading and writing. On a CPU they are for the network, and a thread
+    loads beside it: a process would cost more to start than it saves.
     """
     cores = devices.cores(ranks)
     if predictor.device.type != "cpu":
@@ -383,7 +383,7 @@ def plan_cores(predictor: Predictor, ranks: Ranks, workers: int | None) -> Plan:
     balance = None
     if workers is None and torch.get_num_threads() == cores > 1:
         balance = Balance(cores)
-    return Plan(1 if workers is None else workers, writers=1, balance=balance)
+    return Plan(workers or 0, writers=1, balance=balance)
 
 
 # -- the loop -------------------------------------------------------------------------------------

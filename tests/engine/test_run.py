@@ -321,7 +321,7 @@ def test_the_network_gets_the_cores_of_a_cpu(
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     try:
         plan = plan_cores(predictor, Ranks(), None)
-        assert (torch.get_num_threads(), plan.workers, plan.writers) == (4, 1, 1)
+        assert (torch.get_num_threads(), plan.workers, plan.writers) == (4, 0, 1)
         assert plan_cores(predictor, Ranks(), 3).workers == 3
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
         torch.set_num_threads(3)
