@@ -33,7 +33,6 @@ from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
 from bdd100k_models.tasks.base import (
-    Converter,
     ImageRecord,
     Pipeline,
     Prediction,
@@ -495,6 +494,3 @@ def build_pipeline(task: Task, cfg: Config, options: Any, detector: Predictor | 
     except (KeyError, TypeError, AssertionError, ValueError, AttributeError) as error:
         reason = f"{error}{registry_hint(error)}" if str(error) else "it is not a list of steps"
         raise UserError(f"{cfg.filename}: data.test.pipeline cannot be built: {reason}") from error
-
-
-__all__ = ["Converter", "Predictor", "Result", "records_of"]
