@@ -31,6 +31,9 @@ _WORTH = 0.85
 #: Bytes of transformed tiles that are worked on at a time.
 _STRIP_BYTES = 32 * 2**20
 
+#: Weights that are transformed at a time, in float64.
+_BLOCK = 2**16
+
 
 def _polynomial(roots: list[Fraction]) -> list[Fraction]:
     """Coefficients, lowest first, of the product of (x - root)."""
@@ -43,6 +46,10 @@ def _polynomial(roots: list[Fraction]) -> list[Fraction]:
     return found
 
 
+def _exact(rows: list[list[Fraction]]) -> Tensor:
+    return torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
+
+
 @functools.cache
 def transforms() -> tuple[Tensor, Tensor, Tensor]:
     """Matrices of two-dimensional tiles: inputs (36, 36), weights (36, 9), outputs (16, 36).
@@ -51,17 +58,16 @@ def transforms() -> tuple[Tensor, Tensor, Tensor]:
     no product of the three overweighs.
     """
     finite = [
-        _polynomial([other for other in _POINTS if other != point]) + [Fraction(0)]
+        [*_polynomial([other for other in _POINTS if other != point]), Fraction(0)]
         for point in _POINTS
     ]
-    inputs = torch.tensor([[float(v) for v in row] for row in [*finite, _polynomial([*_POINTS])]])
-    weights = torch.zeros(_IN, 3)
-    outputs = torch.zeros(_OUT, _IN)
-    inputs, weights, outputs = inputs.double(), weights.double(), outputs.double()
+    inputs = _exact([*finite, _polynomial([*_POINTS])])
+    weights = torch.zeros(_IN, 3, dtype=torch.float64)
+    outputs = torch.zeros(_OUT, _IN, dtype=torch.float64)
     for row, point in enumerate(_POINTS):
         scale = math.prod((point - other for other in _POINTS if other != point), start=Fraction(1))
-        weights[row] = torch.tensor([float(point**k / scale) for k in range(3)])
-        outputs[:, row] = torch.tensor([float(point**k) for k in range(_OUT)])
+        weights[row] = _exact([[point**k / scale for k in range(3)]])[0]
+        outputs[:, row] = _exact([[point**k for k in range(_OUT)]])[0]
     weights[-1, -1] = outputs[-1, -1] = 1.0
     for row in range(_IN):
         for matrix, sums in ((inputs, weights), (weights, outputs.T)):
@@ -87,9 +93,12 @@ def pays(
 def transform_weights(weight: Tensor) -> Tensor:
     """(K, C, 3, 3) -> (36, C, K), of the same format."""
     filters, channels = weight.shape[:2]
-    rows = weight.detach().double().permute(2, 3, 0, 1).reshape(9, -1)
-    found = (transforms()[1] @ rows).reshape(_IN**2, filters, channels)
-    return found.transpose(1, 2).to(weight.dtype).contiguous()
+    rows = weight.detach().permute(2, 3, 1, 0).reshape(9, -1)
+    found = rows.new_empty(_IN**2, rows.shape[1])
+    for block in range(0, rows.shape[1], _BLOCK):
+        part = slice(block, block + _BLOCK)
+        found[:, part] = transforms()[1] @ rows[:, part].double()
+    return found.view(_IN**2, channels, filters)
 
 
 def convolve(
@@ -179,7 +188,6 @@ def convolve(
                 if relu:
                     place.relu_()
     return out.permute(0, 3, 1, 2)
-
 
 
 def _pad(maps: Tensor, before: tuple[int, int], size: tuple[int, int]) -> Tensor:
