@@ -24,6 +24,7 @@ from bdd100k_models.engine.parallel import TrainedNetwork
 from bdd100k_models.engine.ranks import Ranks, hold_for_all, is_lost_peer
 from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingError, new_meta
 from bdd100k_models.engine.sampling import make_training_loader, seed_everything
+from bdd100k_models.engine.training_convolutions import speed_up_training
 from bdd100k_models.engine.validation import Validation
 from bdd100k_models.errors import UserError
 
@@ -133,6 +134,8 @@ def _prepare(
         # What does not fit, such as a head for other classes, begins anew.
         path = weights.find_checkpoint(cfg, task.name, report=logger.info)
         weights.start_from(network, path, logger.info)
+    if options.device.type == "cpu":
+        speed_up_training(network)
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
