@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.weights import layouts
 from bdd100k_models.weights.reading import read_checkpoint
 
 if TYPE_CHECKING:
