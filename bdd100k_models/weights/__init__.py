@@ -6,9 +6,9 @@ from bdd100k_models.weights.fitting import (
     check_values,
     fit_weights,
     load_weights,
-    start_from,
 )
 from bdd100k_models.weights.reading import read_checkpoint, read_file, safe_numpy
+from bdd100k_models.weights.starting import start_from, start_from_public
 from bdd100k_models.weights.store import (
     MIRRORS_VARIABLE,
     STORE_VARIABLE,
@@ -35,6 +35,7 @@ __all__ = [
     "read_file",
     "safe_numpy",
     "start_from",
+    "start_from_public",
     "stored_path",
     "verify",
 ]

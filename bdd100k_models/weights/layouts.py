@@ -13,30 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.zoo import classes as zoo_classes
+from bdd100k_models.zoo.public_classes import COCO
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     State = Mapping[str, Tensor]
 
-#: COCO's 91 ids in order, background first; those that no picture of COCO bears are ``N/A``.
-COCO_IDS: tuple[str, ...] = tuple(
-    name.strip()
-    for name in (
-        "background, person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, "
-        "traffic light, fire hydrant, N/A, stop sign, parking meter, bench, bird, cat, dog, horse, "
-        "sheep, cow, elephant, bear, zebra, giraffe, N/A, backpack, umbrella, N/A, N/A, handbag, "
-        "tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, "
-        "skateboard, surfboard, tennis racket, bottle, N/A, wine glass, cup, fork, knife, spoon, "
-        "bowl, banana, apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, "
-        "chair, couch, potted plant, bed, N/A, dining table, N/A, N/A, toilet, N/A, tv, laptop, "
-        "mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, N/A, "
-        "book, clock, vase, scissors, teddy bear, hair drier, toothbrush"
-    ).split(",")
-)
-#: The same without gaps and background, as MMDetection orders them.
-COCO: tuple[str, ...] = tuple(name for name in COCO_IDS[1:] if name != "N/A")
-
+#: Ids of COCO, which count from 1 to 90, that no class has.
+_COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 #: The classes of QDTrack's BDD100K detector, in the order of its class layer.
 QDTRACK: tuple[str, ...] = (
     "pedestrian",
@@ -127,31 +112,29 @@ def _renamed(layout: _Layout, state: State, meta: Mapping[str, Any]) -> Foreign:
             if count:
                 break
         renamed[key] = value
-    names = meta.get("CLASSES")
     foreign = Foreign(
         layout.name,
         renamed,
-        classes=tuple(names) if _is_names(names) else None,
+        classes=_names(meta.get("CLASSES")),
         dropped=len(state) - len(renamed),
     )
     return layout.finish(foreign, meta) if layout.finish else foreign
 
 
-def _is_names(names: Any) -> bool:
-    return (
-        isinstance(names, (list, tuple))
-        and len(names) > 0
-        and all(isinstance(name, str) for name in names)
-    )
+def _names(said: Any) -> tuple[str, ...] | None:
+    """Class names as a checkpoint tells them; None where it tells none."""
+    if not isinstance(said, (list, tuple)) or not said:
+        return None
+    return tuple(said) if all(isinstance(name, str) for name in said) else None
 
 
 # -- Vis4D ----------------------------------------------------------------------------------------
 
 #: Torchvision's pyramid, which Vis4D builds on; older ones have no ``.0``.
-_PYRAMID = (
-    (r"^(?:backbone\.)?fpn\.inner_blocks\.(\d+)(?:\.0)?\.(weight|bias)$", r"neck.lateral_convs.\1.conv.\2"),
-    (r"^(?:backbone\.)?fpn\.layer_blocks\.(\d+)(?:\.0)?\.(weight|bias)$", r"neck.fpn_convs.\1.conv.\2"),
-)  # fmt: skip
+_PYRAMID = tuple(
+    (rf"^(?:backbone\.)?fpn\.{theirs}\.(\d+)(?:\.0)?\.(weight|bias)$", rf"neck.{ours}.\1.conv.\2")
+    for theirs, ours in (("inner_blocks", "lateral_convs"), ("layer_blocks", "fpn_convs"))
+)
 _VIS4D = (
     (r"^(?:basemodel\.body|basemodel|backbone\.body)\.", "backbone."),
     *_PYRAMID,
@@ -235,10 +218,11 @@ def _finish_torchvision(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
     names = foreign.classes
     if names is not None and len(names) == count + 1:
         names = names[1:]
-    if names is None and count == len(COCO_IDS) - 1:
+    if names is None and count == len(COCO) + len(_COCO_GAPS):
+        coco = iter(COCO)
         names = tuple(
-            name if name != "N/A" else f"N/A {number}"
-            for number, name in enumerate(COCO_IDS[1:], start=1)
+            f"no class {number}" if number in _COCO_GAPS else next(coco)
+            for number in range(1, count + 1)
         )
     model: dict[str, Any] = {
         "roi_head.bbox_roi_extractor.roi_layer": _roi_align(7),
