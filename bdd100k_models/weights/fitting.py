@@ -51,11 +51,16 @@ class Fit:
 
 
 def load_weights(
-    model: nn.Module, path: Path, report: Callable[[str], None] = print
+    model: nn.Module,
+    path: Path,
+    report: Callable[[str], None] = print,
+    *,
+    left_out: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Load a checkpoint into ``model`` in place; gives its ``meta``.
 
-    Every parameter must be there with its shape. Buffers and names that a newer version is known
+    Every parameter must be there with its shape; those of the file that begin with one of
+    ``left_out`` are passed over. Buffers and names that a newer version is known
     to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
 
     Raises:
@@ -69,6 +74,7 @@ def load_weights(
         state = foreign.state
         if foreign.classes is not None:
             meta["CLASSES"] = foreign.classes
+    state = {k: v for k, v in state.items() if not k.startswith(left_out)}
     fit = fit_weights(model, state, path)
     for line in fit.warnings:
         report(f"note: {path.name}: {line}")

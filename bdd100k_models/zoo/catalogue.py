@@ -67,6 +67,7 @@ _PUBLIC_KEYS = {
     "Fit",
     "Rename",
     "Taken",
+    "Left Out",
     "Options",
     "Note",
 }
@@ -431,6 +432,7 @@ def _public(entry: _Entry) -> PublicSource:
         sha256=digits,
         rename=MappingProxyType(rename),
         taken=entry.texts("Taken"),
+        left_out=entry.texts("Left Out"),
         options=entry.texts("Options"),
         note=entry.optional("Note"),
     )

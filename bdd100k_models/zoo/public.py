@@ -58,6 +58,7 @@ class PublicSource:
             where the names are equal.
         taken: prefixes of the model's keys that it gives, where the fit is no more than a
             backbone or neck; empty for all that has the same name and shape.
+        left_out: prefixes of its keys that the model has no part for.
         options: settings of its own test that differ from those of the model here, as
             ``--cfg-options`` has them.
         note: what else its user must know.
@@ -71,6 +72,7 @@ class PublicSource:
     sha256: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
     taken: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     note: str | None = None
 
