@@ -77,7 +77,7 @@ def start_from_public(
     own = model.state_dict()
     state: Mapping[str, Tensor] = content["state_dict"]
     foreign = read_foreign(content, path, report, own=own)
-    state = foreign.state if foreign is not None else _renamed(state, source.rename)
+    state = foreign.state if foreign is not None else renamed(state, source.rename)
     names = foreign.classes if foreign is not None else None
     rows = public_rows(source, task, tuple(getattr(model, "CLASSES", None) or ()), names)
     report(
@@ -133,7 +133,7 @@ def _rows_by_name(source: Sequence[str], own: Sequence[str], task: str | None) -
     ]
 
 
-def _renamed(state: Mapping[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
+def renamed(state: Mapping[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
     """Keys with the first prefix that matches replaced."""
     renamed = {}
     for key, value in state.items():
