@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.zoo import classes as zoo_classes
@@ -47,7 +47,8 @@ class Foreign:
         classes: what the rows of the class layers stand for, in their order, without background;
             None where the file does not tell and it is not known.
         dropped: tensors that only the other code base needs (a tracker, a counter).
-        model: entries of ``cfg.model`` by dotted key that make the network compute as theirs does.
+        options: entries of the config that make the network compute as theirs does, as
+            ``--cfg-options`` has them.
         pipeline: steps in the place of the test pipeline's resizing and cropping; None for none.
         prepare: the last touch on the network, once it holds the weights.
     """
@@ -56,7 +57,7 @@ class Foreign:
     state: dict[str, Tensor]
     classes: tuple[str, ...] | None = None
     dropped: int = 0
-    model: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     pipeline: tuple[Mapping[str, Any], ...] | None = None
     prepare: Callable[[nn.Module], None] | None = None
 
@@ -224,19 +225,18 @@ def _finish_torchvision(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
             f"no class {number}" if number in _COCO_GAPS else next(coco)
             for number in range(1, count + 1)
         )
-    model: dict[str, Any] = {
-        "roi_head.bbox_roi_extractor.roi_layer": _roi_align(7),
-    }
+    options = _roi_align("bbox")
     if "roi_head.mask_head.conv_logits.weight" in state:
-        model["roi_head.mask_roi_extractor.roi_layer"] = _roi_align(14)
+        options += _roi_align("mask")
     # Frozen batch norm has no counter; with it the epsilon of the COCO weights is 0.
     if not any(key.endswith("num_batches_tracked") for key in state):
-        model["backbone.norm_cfg.eps"] = 0.0
-    return replace(foreign, state=state, classes=names, model=model, prepare=round_anchors)
+        options += ("+model.backbone.norm_cfg.eps=0.0",)
+    return replace(foreign, state=state, classes=names, options=options, prepare=round_anchors)
 
 
-def _roi_align(size: int) -> dict[str, Any]:
-    return {"type": "RoIAlign", "output_size": size, "sampling_ratio": 2, "aligned": False}
+def _roi_align(what: str) -> tuple[str, ...]:
+    layer = f"+model.roi_head.{what}_roi_extractor.roi_layer"
+    return (f"{layer}.sampling_ratio=2", f"{layer}.aligned=False")
 
 
 def round_anchors(network: Any) -> None:
