@@ -12,6 +12,7 @@ from bdd100k_models.config import registry_hint
 from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
+from bdd100k_models.tasks.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -30,14 +31,52 @@ def build_model(
     """See :func:`bdd100k_models.build_model`; ``report`` takes notes on the checkpoint."""
     chosen_device = resolve_device(device)
     task = task_of(cfg)
-    model = build_network(task, cfg)
-    meta: Mapping[str, Any] = {}
-    if checkpoint is not None:
-        given = None if checkpoint == "published" else checkpoint
-        path = weights.find_checkpoint(cfg, task.name, given, report)
-        meta = weights.load_weights(model, path, report)
-    model.CLASSES = name_classes(task, cfg, model, meta, report)  # type: ignore[assignment]
+    if checkpoint is None:
+        model = build_network(task, cfg)
+        model.CLASSES = name_classes(task, cfg, model, {}, report)  # type: ignore[assignment]
+        return model.to(chosen_device).eval()
+    given = None if checkpoint == "published" else checkpoint
+    public = public_weights(cfg, given)
+    path = weights.find_checkpoint(cfg, task.name, given, report)
+    model, meta = load_network(task, cfg, path, public, report)
+    if public is None:
+        names = name_classes(task, cfg, model, meta, report)
+    else:
+        public = public.named_by(meta)
+        report(public.line())
+        names = public.classes.source
+    model.CLASSES = names  # type: ignore[assignment]
     return model.to(chosen_device).eval()
+
+
+def public_weights(cfg: Config, checkpoint: str | Path | None) -> ZeroShot | None:
+    """Whose weights a run asks for in the place of the zoo's own; None where it does not.
+
+    Raises:
+        UserError: none are known that run the model.
+    """
+    if (checkpoint or cfg.get("load_from")) != weights.PUBLIC:
+        return None
+    return ZeroShot.of(weights.public_model(cfg))
+
+
+def load_network(
+    task: Task,
+    cfg: Config,
+    checkpoint: Path,
+    public: ZeroShot | None,
+    report: Callable[[str], None],
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a config with its weights, and their ``meta``.
+
+    With weights of others it has their class layer.
+
+    Raises:
+        UserError: see :func:`build_network` and :func:`~bdd100k_models.weights.load_weights`.
+    """
+    network = build_network(task, cfg if public is None else public.config(cfg))
+    left_out = () if public is None else public.source.left_out
+    return network, weights.load_weights(network, checkpoint, report, left_out=left_out)
 
 
 def build_network(task: Task, cfg: Config) -> nn.Module:

@@ -126,7 +126,8 @@ def find_published(model: PublishedModel, report: Callable[[str], None] = print)
         + (f" ({'; '.join(failures)})" if failures else "")
         + ". The published server has been unreachable since March 2026. Ways that work: "
         f"{_public_way(model)}--checkpoint FILE; put the file at {stored}; "
-        f"set {MIRRORS_VARIABLE} to a mirror; or train the model: python tools/train.py {model.name}"
+        f"set {MIRRORS_VARIABLE} to a mirror; or train the model: "
+        f"python tools/train.py {model.name}"
     )
 
 
