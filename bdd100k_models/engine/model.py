@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from bdd100k_models.config import registry_hint
 from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
-from bdd100k_models.tasks.zero_shot import ZeroShot
+from bdd100k_models.tasks.zero_shot import OtherWeights, ZeroShot
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -38,7 +39,7 @@ def build_model(
     given = None if checkpoint == "published" else checkpoint
     public = public_weights(cfg, given)
     path = weights.find_checkpoint(cfg, task.name, given, report)
-    model, meta = load_network(task, cfg, path, public, report)
+    model, meta, public = load_network(task, cfg, path, public, report)
     if public is None:
         names = name_classes(task, cfg, model, meta, report)
     else:
@@ -66,17 +67,28 @@ def load_network(
     checkpoint: Path,
     public: ZeroShot | None,
     report: Callable[[str], None],
-) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a config with its weights, and their ``meta``.
+) -> tuple[nn.Module, dict[str, Any], ZeroShot | None]:
+    """The network of a config with its weights, their ``meta``, and whose they are.
 
-    With weights of others it has their class layer.
+    With weights of others it has their class layer. A file of another code base that has other
+    classes, or computes otherwise, is of others too.
 
     Raises:
         UserError: see :func:`build_network` and :func:`~bdd100k_models.weights.load_weights`.
     """
+    content = weights.read_checkpoint(checkpoint)
     network = build_network(task, cfg if public is None else public.config(cfg))
+    foreign = weights.translate(content["state_dict"], content["meta"], network.state_dict())
+    if foreign is not None:
+        if public is None:
+            public = OtherWeights.of_file(task, cfg, checkpoint, foreign)
+        else:
+            public = replace(public, foreign=foreign)
+        if public is not None:
+            network = build_network(task, public.config(cfg))
     left_out = () if public is None else public.source.left_out
-    return network, weights.load_weights(network, checkpoint, report, left_out=left_out)
+    meta = weights.load_weights(network, checkpoint, report, left_out=left_out, content=content)
+    return network, meta, public
 
 
 def build_network(task: Task, cfg: Config) -> nn.Module:

@@ -129,7 +129,9 @@ class Predictor:
                 wanted = (wanted[0], weights.PUBLIC)
             detector = _detector(*wanted, device=device, ranks=ranks, report=report)
         with ranks.together():
-            network, meta = load_network(task, cfg, self.checkpoint, self.public, report)
+            network, meta, self.public = load_network(
+                task, cfg, self.checkpoint, self.public, report
+            )
             if fuse_conv_bn:
                 from mmcv.cnn import fuse_conv_bn as fuse
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,15 @@ import numpy as np
 from bdd100k_models.config import apply_options, parse_options
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.panoptic import INSTANCE_OFFSET
-from bdd100k_models.zoo.public_classes import COCO, ClassMap
+from bdd100k_models.zoo.public import PublicSource
+from bdd100k_models.zoo.public_classes import COCO, ClassMap, by_name
 
 if TYPE_CHECKING:
     from mmcv import Config
 
     from bdd100k_models.tasks.base import Converter, Forward, Task
+    from bdd100k_models.weights.layouts import Foreign
     from bdd100k_models.zoo.catalogue import PublishedModel
-    from bdd100k_models.zoo.public import PublicSource
 
 #: The value of pixels that have no class.
 _NO_CLASS = 255
@@ -42,12 +44,14 @@ class ZeroShot:
         task: name of its task.
         source: whose weights.
         classes: the classes of the source in those of the task.
+        foreign: the weights under our names, where the source has others.
     """
 
     model: str
     task: str
     source: PublicSource
     classes: ClassMap
+    foreign: Foreign | None = None
 
     @classmethod
     def of(cls, model: PublishedModel) -> ZeroShot:
@@ -59,8 +63,9 @@ class ZeroShot:
         source = model.public
         if source is None:
             raise UserError(f"{model.name}: no public weights are known that fit it")
-        known = source.classes(model.task)
-        if known is None or not source.runs(model.task):
+        subject = model.tag or model.task
+        known = source.classes(subject)
+        if known is None or not source.runs(subject):
             fits = "all but the class layer" if source.fit == "rows" else "the backbone"
             fits = "backbone and neck" if source.fit == "backbone_neck" else fits
             raise UserError(
@@ -92,16 +97,21 @@ class ZeroShot:
             f"public weights: {source.filename} of {source.owner}, trained on {source.dataset}"
             f"{figure}; not the zoo's, scores are not those of the card of {self.model}"
         ]
+        return "; ".join(filter(None, [*parts, self._told()]))
+
+    def _told(self) -> str:
+        """Which classes have no source, and which one that means something else."""
         if self.task == "drivable":
-            parts.append("it finds roads, with all their lanes; drivable lanes it does not know")
-        elif self.classes.missing:
+            return "it finds roads, with all their lanes; drivable lanes it does not know"
+        parts = []
+        if self.classes.missing:
             parts.append(f"no source for {', '.join(self.classes.missing)}")
         near = [
             f"{own} from {' and '.join(self.classes.names[own])}"
             for own in self.classes.target
             if own in self.classes.near
         ]
-        if near and self.task != "drivable":
+        if near:
             parts.append(f"near, not the same: {', '.join(near)}")
         return "; ".join(parts)
 
@@ -139,7 +149,10 @@ class ZeroShot:
     def config(self, cfg: Config) -> Config:
         """A copy of the model's config with the class layer and the test settings of the source."""
         own = copy.deepcopy(cfg)
-        apply_options(own, parse_options(list(self.source.options)))
+        computed_as_there = self.foreign.options if self.foreign is not None else ()
+        apply_options(own, parse_options([*self.source.options, *computed_as_there]))
+        if self.foreign is not None and self.foreign.pipeline is not None:
+            own.data.test.pipeline = _squashed(own.data.test.pipeline, self.foreign.pipeline)
         count = len(self.classes.source)
         if self.task == "pose":
             own.model.keypoint_head.out_channels = count
@@ -197,6 +210,8 @@ class ZeroShot:
             )
         if self.task == "pose":
             return lambda found: replace(found, keypoints=_joints(found.keypoints, rows))
+        if self.task == "tagging":
+            return lambda scores: _scores(scores, rows)
         if self.task == "pan_seg":
             table = self._table(none=len(rows))
             return lambda found: _panoptic(found, table)
@@ -216,6 +231,19 @@ class ZeroShot:
         return table
 
 
+def _scores(scores: np.ndarray, rows: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    """(K,) float32 of the task's classes from (C,) of the source; 0 for those without."""
+    found = [scores[list(own)].sum() if own else 0.0 for own in rows]
+    return np.array(found, dtype=np.float32)
+
+
+def _squashed(steps: Any, own: tuple[Mapping[str, Any], ...]) -> list[Any]:
+    """A test pipeline with ``own`` in the place of the steps that size and normalise."""
+    rest = [step for step in steps if step["type"] not in ("Resize", "CenterCrop", "Normalize")]
+    # Pillow resizes bytes.
+    return [{**rest[0], "to_float32": False}, *(dict(step) for step in own), *rest[1:]]
+
+
 def _nodes(cfg: Any) -> Iterator[Any]:
     """All mappings of a model config."""
     if isinstance(cfg, Mapping):
@@ -225,6 +253,52 @@ def _nodes(cfg: Any) -> Iterator[Any]:
     elif isinstance(cfg, (list, tuple)):
         for value in cfg:
             yield from _nodes(value)
+
+
+class OtherWeights(ZeroShot):
+    """A file of another code base, run as there, in the place of a model's own weights."""
+
+    @classmethod
+    def of_file(cls, task: Task, cfg: Config, path: Path, foreign: Foreign) -> OtherWeights | None:
+        """None where classes and settings are the model's, so that there is nothing to rename.
+
+        Raises:
+            UserError: none of its classes is one of the model's.
+        """
+        own, names = task.class_names(cfg), foreign.classes
+        same = names == own and not foreign.options and foreign.pipeline is None
+        if names is None or same or task.name not in ("tagging", "det", "ins_seg", "sem_seg"):
+            return None
+        table = by_name(names, own, task.name)
+        name = Path(cfg.filename).stem
+        if not table.names:
+            raise UserError(
+                f"{path} has weights of {foreign.layout} for {', '.join(names[:8])}: none of them "
+                f"is a class of {name}, which has {', '.join(own)}; take a model of their task"
+            )
+        source = PublicSource(
+            urls=(path.name,), config=foreign.layout, dataset=foreign.dataset or "", fit="rows"
+        )
+        return cls(name, task.name, source, table, foreign)
+
+    def line(self) -> str:
+        trained = f", trained on {self.source.dataset}" if self.source.dataset else ""
+        told = f"; {told}" if (told := self._told()) else ""
+        return (
+            f"{self.source.filename}: weights of {self.source.config}{trained}, run as there; "
+            f"scores are not those of the card of {self.model}{told}"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "note": self.line(),
+            "model": self.model,
+            "weights": self.source.filename,
+            "owner": self.source.config,
+            "trained on": self.source.dataset or None,
+            "settings of its own": list(self.foreign.options) if self.foreign is not None else [],
+            "classes": {name: list(self._sources_of(name)) for name in self.names},
+        }
 
 
 def _boxes(per_class: Any, rows: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ from bdd100k_models.weights.fitting import (
     fit_weights,
     load_weights,
 )
+from bdd100k_models.weights.layouts import translate
 from bdd100k_models.weights.reading import read_checkpoint, read_file, safe_numpy
 from bdd100k_models.weights.starting import start_from, start_from_public
 from bdd100k_models.weights.store import (
@@ -45,5 +46,6 @@ __all__ = [
     "start_from_public",
     "stored_path",
     "stored_public",
+    "translate",
     "verify",
 ]

@@ -56,24 +56,29 @@ def load_weights(
     report: Callable[[str], None] = print,
     *,
     left_out: tuple[str, ...] = (),
+    content: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Load a checkpoint into ``model`` in place; gives its ``meta``.
 
     Every parameter must be there with its shape; those of the file that begin with one of
     ``left_out`` are passed over. Buffers and names that a newer version is known
     to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
+    ``content`` is what :func:`read_checkpoint` gave, where it was read before.
 
     Raises:
         UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or the weights are those
             of another model.
     """
-    content = read_checkpoint(path)
+    content = read_checkpoint(path) if content is None else content
     state, meta = content["state_dict"], dict(content["meta"])
     foreign = read_foreign(content, path, report, own=model.state_dict())
     if foreign is not None:
-        state = foreign.state
-        if foreign.classes is not None:
-            meta["CLASSES"] = foreign.classes
+        if foreign.classes is None:
+            raise UserError(
+                f"{path} has weights of {foreign.layout} and does not say what the rows of their "
+                "class layer mean: save it with a list of names beside the weights, class_names"
+            )
+        state, meta["CLASSES"] = foreign.state, foreign.classes
     state = {k: v for k, v in state.items() if not k.startswith(left_out)}
     fit = fit_weights(model, state, path)
     for line in fit.warnings:

@@ -46,6 +46,7 @@ class Foreign:
         state: tensors by our names, on the CPU.
         classes: what the rows of the class layers stand for, in their order, without background;
             None where the file does not tell and it is not known.
+        dataset: what they were trained on, where that is known.
         dropped: tensors that only the other code base needs (a tracker, a counter).
         options: entries of the config that make the network compute as theirs does, as
             ``--cfg-options`` has them.
@@ -56,6 +57,7 @@ class Foreign:
     layout: str
     state: dict[str, Tensor]
     classes: tuple[str, ...] | None = None
+    dataset: str | None = None
     dropped: int = 0
     options: tuple[str, ...] = ()
     pipeline: tuple[Mapping[str, Any], ...] | None = None
@@ -158,16 +160,21 @@ _TOOLKIT: Mapping[int, tuple[str, ...]] = {
     len(zoo_classes.INS_SEG): zoo_classes.INS_SEG,
     len(COCO): COCO,
 }
+_REGIONS: Mapping[int, tuple[str, ...]] = {
+    len(zoo_classes.SEM_SEG): zoo_classes.SEM_SEG,
+    len(zoo_classes.DRIVABLE): zoo_classes.DRIVABLE,
+}
 
 
 def _finish_vis4d(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
     if foreign.classes is not None:
         return foreign
     if _BOX_CLASSES in foreign.state:
-        count = len(foreign.state[_BOX_CLASSES]) - 1
-        return replace(foreign, classes=_TOOLKIT.get(count))
-    count = len(foreign.state.get("decode_head.conv_seg.bias", ()))
-    return replace(foreign, classes=zoo_classes.SEM_SEG if count == 19 else None)
+        names = _TOOLKIT.get(len(foreign.state[_BOX_CLASSES]) - 1)
+    else:
+        names = _REGIONS.get(len(foreign.state.get("decode_head.conv_seg.bias", ())))
+    dataset = {None: None, COCO: "COCO"}.get(names, "BDD100K")
+    return replace(foreign, classes=names, dataset=dataset)
 
 
 def _vis4d(name: str, mark: str) -> _Layout:
@@ -220,7 +227,7 @@ def _finish_torchvision(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
     if names is not None and len(names) == count + 1:
         names = names[1:]
     if names is None and count == len(COCO) + len(_COCO_GAPS):
-        coco = iter(COCO)
+        coco, foreign = iter(COCO), replace(foreign, dataset="COCO")
         names = tuple(
             f"no class {number}" if number in _COCO_GAPS else next(coco)
             for number in range(1, count + 1)
@@ -252,7 +259,10 @@ def _finish_qdtrack(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
     count = len(foreign.state.get(_BOX_CLASSES, ())) - 1
     if foreign.classes is not None and len(foreign.classes) == count:
         return foreign
-    return replace(foreign, classes=QDTRACK if count == len(QDTRACK) else None)
+    known = count == len(QDTRACK)
+    return replace(
+        foreign, classes=QDTRACK if known else None, dataset="BDD100K" if known else None
+    )
 
 
 #: Tags of others -> those of the zoo, where the words differ.

@@ -17,7 +17,7 @@ from bdd100k_models.weights.fitting import (
 from bdd100k_models.weights.reading import read_checkpoint
 from bdd100k_models.weights.selection import Start, select
 from bdd100k_models.zoo import classes as zoo_classes
-from bdd100k_models.zoo.public_classes import class_map
+from bdd100k_models.zoo.public_classes import by_name
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,14 +27,12 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 
 
-def start_from(
-    model: nn.Module, path: Path, report: Report = print, *, task: str | None = None
-) -> Fit:
+def start_from(model: nn.Module, path: Path, report: Report = print, *, task: str = "") -> Fit:
     """Put into ``model`` what fits of a checkpoint, as ``load_from`` of a training run asks for.
 
     What does not fit (the head, where the classes are others) is reported and keeps its values;
-    of another code base's checkpoint whose classes are known, the class layers give the rows of
-    the classes that the model has. ``task`` says which those may be called.
+    of another code base's checkpoint the class layers give the rows of the classes that the model
+    has, where it is known which they are; ``task`` says what those may be called there.
 
     Raises:
         UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or no parameter fits.
@@ -44,12 +42,10 @@ def start_from(
     foreign = read_foreign(content, path, report, own=model.state_dict())
     if foreign is not None:
         state = foreign.state
-        own_names = tuple(getattr(model, "CLASSES", None) or ())
-        if foreign.classes is not None and foreign.classes != own_names:
-            names = own_names or foreign.classes
-            rows = _rows_by_name(foreign.classes, names, task)
-            start = _start(model, path, state, rows, report)
-            return Fit(fitted=len(start.taken) + len(start.selected))
+        names, own = foreign.classes, tuple(getattr(model, "CLASSES", None) or ())
+        rows = rows_by_name(names, own, task) if names is not None else None
+        start = _start(model, path, state, rows, report)
+        return Fit(fitted=len(start.taken) + len(start.selected))
     fit = fit_weights(model, state, path)
     if not fit.fitted:
         raise _nothing(model, path, state)
@@ -112,25 +108,16 @@ def public_rows(
         return [None] * (len(own) or len(zoo_classes.DRIVABLE))
     table = source.classes(task)
     if table is None:
-        return _rows_by_name(names, own, task) if names is not None and own else None
+        return rows_by_name(names, own, task) if names is not None and own else None
     # Joints and the classes of panoptic segmentation are the task's, whatever a model is called.
     wanted = own if own and task not in ("pose", "pan_seg") else table.target
     positions = {name: row[0] for name, row in zip(table.target, table.rows, strict=True) if row}
     return [positions.get(name) for name in wanted]
 
 
-def _rows_by_name(source: Sequence[str], own: Sequence[str], task: str | None) -> list[int | None]:
-    """Equal names; else those that COCO has for a class of the task."""
-    table = class_map("COCO", task) if task is not None else None
-    others = table.names if table is not None else {}
-    positions = {name: row for row, name in reversed(list(enumerate(source)))}
-    return [
-        next(
-            (positions[name] for name in (wanted, *others.get(wanted, ())) if name in positions),
-            None,
-        )
-        for wanted in own
-    ]
+def rows_by_name(source: Sequence[str], own: Sequence[str], task: str) -> list[int | None]:
+    """For each class of a model its row in a source with these classes, by name."""
+    return [row[0] if row else None for row in by_name(tuple(source), tuple(own), task).rows]
 
 
 def renamed(state: Mapping[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:

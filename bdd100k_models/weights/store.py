@@ -134,7 +134,7 @@ def find_published(model: PublishedModel, report: Callable[[str], None] = print)
 def _public_way(model: PublishedModel) -> str:
     """What somebody who finds no published weights can do with those of others."""
     source = model.public
-    if source is None or not source.runs(model.task):
+    if source is None or not source.runs(model.tag or model.task):
         return ""
     return f"--checkpoint {PUBLIC} ({source.owner}'s weights, trained on {source.dataset}); "
 

@@ -457,11 +457,34 @@ _MAPS: Mapping[tuple[str, str], ClassMap] = MappingProxyType(
             _ADE20K_SEM_SEG,
             frozenset({"wall", "traffic sign", "vegetation", "terrain", "motorcycle"}),
         ),
+        ("BDD100K", "weather"): ClassMap(classes.WEATHER, classes.WEATHER, _same(classes.WEATHER)),
+        ("BDD100K", "scene"): ClassMap(classes.SCENE, classes.SCENE, _same(classes.SCENE)),
         ("ADE20K", "drivable"): ClassMap(ADE20K, classes.DRIVABLE, _ROAD, frozenset({"direct"})),
     }
 )
 
 
 def class_map(dataset: str, task: str) -> ClassMap | None:
-    """The classes of a data set in those of a task; None where they say nothing about them."""
+    """The classes of a data set in those of a task; None where they say nothing about them.
+
+    Tagging is asked for by its attribute, ``weather`` or ``scene``.
+    """
     return _MAPS.get((dataset, task))
+
+
+def by_name(source: tuple[str, ...], target: tuple[str, ...], task: str) -> ClassMap:
+    """Classes of any source in those of a task: equal names, else those that COCO has for them."""
+    known = class_map("COCO", task)
+    names: dict[str, tuple[str, ...]] = {}
+    for own in target:
+        others = known.names.get(own, ()) if known is not None else ()
+        found = [name for name in (own, *others) if name in source]
+        if found:
+            names[own] = (found[0],)
+    near = known.near if known is not None else frozenset()
+    return ClassMap(
+        source,
+        target,
+        names,
+        frozenset(own for own, (name,) in names.items() if name != own) & near,
+    )

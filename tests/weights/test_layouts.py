@@ -27,7 +27,7 @@ from bdd100k_models.weights.layouts import QDTRACK, Foreign, translate
 from bdd100k_models.zoo import classes
 from bdd100k_models.zoo.public_classes import COCO
 from tests.published import one_per_architecture, published_models
-from tests.upstream import on
+from tests.shapes import on
 
 State = Mapping[str, Tensor]
 
@@ -357,7 +357,7 @@ def test_the_moving_average_is_taken(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "x.pt")["state_dict"]["conv.weight"].item() == 1
 
 
-def test_other_classes_than_the_network_has(tmp_path: Path) -> None:
-    torch.save({"state_dict": torchvision_state("Faster R-CNN", 3)}, tmp_path / "x.pth")
+def test_a_network_that_it_does_not_fit(tmp_path: Path) -> None:
+    torch.save({"state_dict": torchvision_state("Faster R-CNN")}, tmp_path / "x.pth")
     with pytest.raises(UserError, match=r"weights of torchvision's Faster R-CNN\) does not fit"):
         load_weights(own_network(FASTER, "cpu"), tmp_path / "x.pth", lambda text: None)

@@ -15,7 +15,7 @@ from bdd100k_models.weights.layouts import translate
 from bdd100k_models.weights.selection import Start, select
 from bdd100k_models.weights.starting import public_rows, renamed
 from bdd100k_models.zoo import catalogue
-from tests.upstream import on, upstream_network
+from tests.shapes import on, upstream_network
 
 #: A model for each kind of class layer, and for each way to be no more than a backbone.
 KINDS = (
