@@ -153,6 +153,10 @@ class ZeroShot:
         apply_options(own, parse_options([*self.source.options, *computed_as_there]))
         if self.foreign is not None and self.foreign.pipeline is not None:
             own.data.test.pipeline = _squashed(own.data.test.pipeline, self.foreign.pipeline)
+        # Theirs resize and crop bytes, where ours have floats by now: their pixels are rounded.
+        load = own.data.test.pipeline[0]
+        if load.get("to_float32"):
+            load["to_float32"] = False
         count = len(self.classes.source)
         if self.task == "pose":
             own.model.keypoint_head.out_channels = count

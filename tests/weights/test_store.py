@@ -29,7 +29,7 @@ from bdd100k_models.zoo.catalogue import PublishedModel, find
 from bdd100k_models.zoo.public import digits_of
 
 if TYPE_CHECKING:
-    from tests.weights.conftest import Server
+    from tests.loopback import Server
 
 NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 ON_SERVER = f"det/models/{NAME}.pth"
