@@ -15,6 +15,7 @@ from bdd100k_models.weights.store import (
     published_places,
     stored_path,
     stored_public,
+    torch_copies,
 )
 from bdd100k_models.weights.transfer import is_url
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from bdd100k_models.zoo.catalogue import PublishedModel
+    from bdd100k_models.zoo.public import PublicSource
 
 #: Seconds to connect, and to wait for the first byte.
 _TIMEOUT = (5, 15)
@@ -97,11 +99,18 @@ def wanted_files(models: Iterable[PublishedModel]) -> list[WantedFile]:
             files.setdefault(key, (tuple(published_places(model)), []))[1].append(model.name)
         if model.public is not None:
             key = ("public", stored_public(model.public))
-            files.setdefault(key, (tuple(public_places(model.public)), []))[1].append(model.name)
+            files.setdefault(key, (_public_places(model.public), []))[1].append(model.name)
     return [
         WantedFile(stored.name, kind, places, stored, tuple(names))
         for (kind, stored), (places, names) in files.items()
     ]
+
+
+def _public_places(source: PublicSource) -> tuple[str, ...]:
+    """Those of a source; what torch may have downloaded only where it has."""
+    copies = torch_copies(source)
+    places = public_places(source)
+    return tuple(place for place in places if place not in copies or Path(place).is_file())
 
 
 def ask(files: Sequence[WantedFile]) -> Iterator[tuple[WantedFile, list[Answer]]]:

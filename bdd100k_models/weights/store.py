@@ -203,10 +203,10 @@ def public_places(source: PublicSource) -> list[str]:
     """Where weights of others are: what torch downloaded, the mirrors' copies, then their hosts."""
     name = f"{_PUBLIC_FOLDER}/{stored_public(source).name}"
     in_mirrors = [f"{base.rstrip('/')}/{name}" for base in mirrors()]
-    return [*_of_torch(source), *in_mirrors, *source.urls]
+    return [*torch_copies(source), *in_mirrors, *source.urls]
 
 
-def _of_torch(source: PublicSource) -> list[str]:
+def torch_copies(source: PublicSource) -> list[str]:
     """Where torch keeps what it downloaded; a name without a hash says too little."""
     import torch
 

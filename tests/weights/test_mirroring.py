@@ -20,7 +20,7 @@ from bdd100k_models.weights import mirroring
 from bdd100k_models.weights.availability import ask, wanted_files
 from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import PublishedModel
-from tests.weights.conftest import Server
+from tests.loopback import Server
 
 NAMES = ("faster_rcnn_r50_fpn_1x_det_bdd100k", "faster_rcnn_r50_fpn_3x_det_bdd100k")
 
