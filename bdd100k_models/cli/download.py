@@ -33,6 +33,18 @@ def build_parser() -> argparse.ArgumentParser:
     action.add_argument("--list", action="store_true", help="show which are in the store")
     action.add_argument("--md5", action="store_true", help="verify those that are in the store")
     action.add_argument(
+        "--mirror",
+        type=Path,
+        metavar="DIR",
+        help="put the weights, published and public ones, into DIR, with their digests, for others "
+        f"to set as ${weights.MIRRORS_VARIABLE}",
+    )
+    action.add_argument(
+        "--check",
+        action="store_true",
+        help="ask where the weights are to be had now, without fetching them",
+    )
+    action.add_argument(
         "--from",
         dest="source",
         type=Path,
@@ -43,15 +55,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fetch, list, verify or add what ``argv`` names; 1 when a file is missing or damaged.
+    """Do with the weights what ``argv`` says; 1 when a file is missing or damaged.
 
     Raises:
         UserError: an unknown name, or a command that names nothing.
     """
     args = build_parser().parse_args(argv)
-    if not (args.patterns or args.task or args.list or args.md5):
+    if not (args.patterns or args.task or args.list or args.md5 or args.mirror or args.check):
         raise UserError("name the models to download: names, wildcards such as '*', or --task")
     models = catalogue.select(args.patterns, args.task)
+    if args.check:
+        return check(models)
+    if args.mirror is not None:
+        return mirror(models, args.mirror)
     kind = Public() if args.public else Published()
     models = [model for model in models if kind.known(model)]
     if args.public and not models:
@@ -144,6 +160,53 @@ def downloaded(model: PublishedModel, kind: Published) -> bool:
         print(f"{model.name}: {error}")
         return False
     return True
+
+
+def mirror(models: Sequence[PublishedModel], folder: Path) -> int:
+    """Fill a folder that others can set as a mirror; 1 where a file could not be had."""
+    from bdd100k_models.weights import mirroring
+
+    there = new = missing = 0
+    for outcome in mirroring.mirror(models, folder):
+        what = f"{outcome.file.kind} weights {outcome.file.name}"
+        if outcome.path is None:
+            missing += 1
+            print(f"missing: {what}: {outcome.reason}")
+        elif outcome.new:
+            new += 1
+            print(f"wrote {outcome.path}")
+        else:
+            there += 1
+    print(
+        f"{folder}: {new} files new, {there} there before, {missing} nowhere to be had; "
+        f"{mirroring.SUMS} lists their digests; {weights.MIRRORS_VARIABLE}={folder} uses it"
+    )
+    return 1 if missing else 0
+
+
+def check(models: Sequence[PublishedModel]) -> int:
+    """Print which places answer for which file; 1 where some model has no weights anywhere."""
+    from bdd100k_models.weights import availability
+
+    files = availability.wanted_files(models)
+    served: set[str] = set()
+    by_host: dict[str, list[bool]] = {}
+    print(f"{'says':28} {'size':>9} {'kind':9} {'stored':6} place")
+    for file, answers in availability.ask(files):
+        stored = "yes" if file.stored.is_file() else "-"
+        if file.stored.is_file() or any(answer.found for answer in answers):
+            served.update(file.models)
+        for answer in answers:
+            by_host.setdefault(answer.host, []).append(answer.found)
+            size = f"{answer.size / 2**20:.1f} MiB" if answer.size is not None else "-"
+            print(f"{answer.reason:28} {size:>9} {file.kind:9} {stored:6} {answer.place}")
+    for host, found in by_host.items():
+        print(f"{host}: {sum(found)} of {len(found)} files answer")
+    lost = [model.name for model in models if model.name not in served]
+    print(
+        f"{len(models) - len(lost)} of {len(models)} models have weights in the store or somewhere"
+    )
+    return 1 if lost else 0
 
 
 def verified(model: PublishedModel, kind: Published) -> bool:

@@ -110,7 +110,7 @@ def find_published(model: PublishedModel, report: Callable[[str], None] = print)
         return stored
     looked = [str(stored)]
     failures = []
-    for source in _sources(model):
+    for source in published_places(model):
         looked.append(source)
         try:
             if is_url(source):
@@ -179,8 +179,7 @@ def find_public(model: PublishedModel, report: Callable[[str], None] = print) ->
         verify(stored, sha256=source.sha256)
         return stored
     looked, failures = [os.fspath(stored)], []
-    in_mirrors = [f"{base.rstrip('/')}/{_PUBLIC_FOLDER}/{stored.name}" for base in mirrors()]
-    for place in [*_of_torch(source), *in_mirrors, *source.urls]:
+    for place in public_places(source):
         looked.append(place)
         try:
             if is_url(place):
@@ -215,7 +214,14 @@ def add_public(path: Path, source: PublicSource) -> Path:
     return target
 
 
-def _of_torch(source: PublicSource) -> list[str]:
+def public_places(source: PublicSource) -> list[str]:
+    """Where weights of others are: what torch downloaded, the mirrors' copies, then their hosts."""
+    name = f"{_PUBLIC_FOLDER}/{stored_public(source).name}"
+    in_mirrors = [f"{base.rstrip('/')}/{name}" for base in mirrors()]
+    return [*torch_copies(source), *in_mirrors, *source.urls]
+
+
+def torch_copies(source: PublicSource) -> list[str]:
     """Where torch keeps what it downloaded; a name without a hash says too little."""
     import torch
 
@@ -224,8 +230,8 @@ def _of_torch(source: PublicSource) -> list[str]:
     return [os.fspath(Path(torch.hub.get_dir()) / "checkpoints" / source.filename)]
 
 
-def _sources(model: PublishedModel) -> list[str]:
-    """The mirrors' copies of published weights, then the published URL."""
+def published_places(model: PublishedModel) -> list[str]:
+    """Where weights were published: the mirrors' copies, then the published URL."""
     assert model.weights is not None
     if not model.weights.startswith(PUBLISHED_BASE + "/"):
         return [model.weights]

@@ -165,7 +165,8 @@ def test_weights_from_a_mirror_that_lacks_one(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "bdd100k_models.weights.store._sources", lambda model: [f"{tmp_path}/{model.name}.pth"]
+        "bdd100k_models.weights.store.published_places",
+        lambda model: [f"{tmp_path}/{model.name}.pth"],
     )
     saved(tmp_path / f"{NAME}.pth")
     assert download.main(["faster_rcnn_r50_fpn_[13]x_*"]) == 1

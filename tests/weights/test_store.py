@@ -145,7 +145,7 @@ class TestFetched:
     def mirror(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(MIRRORS_VARIABLE, server.url)
         monkeypatch.setattr(transfer.time, "sleep", lambda seconds: None)
-        monkeypatch.setattr(store, "_sources", _mirrors_alone)
+        monkeypatch.setattr(store, "published_places", _mirrors_alone)
 
     def test_a_checkpoint_is_stored(
         self, server: Server, own_store: Path, tmp_path: Path, model: PublishedModel
