@@ -10,6 +10,7 @@ from bdd100k_models import weights
 from bdd100k_models.errors import UserError
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
+from bdd100k_models.zoo.public import PublicSource
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -18,10 +19,16 @@ def build_parser() -> argparse.ArgumentParser:
         prog="download.py",
         description="Fetch weights of published models into the local store "
         f"(${weights.STORE_VARIABLE}, else ~/.cache/bdd100k_models), from the mirrors in "
-        f"${weights.MIRRORS_VARIABLE} or the published server.",
+        f"${weights.MIRRORS_VARIABLE} or the published server; with --public weights of others "
+        "that fit them, from where their makers keep them.",
     )
     parser.add_argument("patterns", nargs="*", metavar="NAME", help="names or wildcards")
     parser.add_argument("--task", choices=tasks.TASKS, metavar="TASK", help="%(choices)s")
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="not the published weights: those of others, trained on other data, that fit",
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--list", action="store_true", help="show which are in the store")
     action.add_argument("--md5", action="store_true", help="verify those that are in the store")
@@ -61,29 +68,94 @@ def main(argv: Sequence[str] | None = None) -> int:
         return check(models)
     if args.mirror is not None:
         return mirror(models, args.mirror)
-    models = [model for model in models if model.weights is not None]
+    kind = Public() if args.public else Published()
+    models = [model for model in models if kind.known(model)]
+    if args.public and not models:
+        raise UserError("no public weights are known that fit what is named")
     if args.source is not None:
         if len(models) != 1:
             raise UserError(f"--from takes one model, {len(models)} are named")
-        print(f"wrote {weights.add_to_store(args.source, models[0])}")
+        print(f"wrote {kind.add(args.source, models[0])}")
         return 0
     if args.list:
         for model in models:
-            mark = "stored" if weights.stored_path(model).is_file() else "-"
-            print(f"{mark:7} {model.name}")
+            mark = "stored" if kind.path(model).is_file() else "-"
+            print(f"{mark:7} {model.name}{kind.told(model)}")
         return 0
     failed = 0
     for model in models:
-        failed += not (verified(model) if args.md5 else downloaded(model))
+        failed += not (verified(model, kind) if args.md5 else downloaded(model, kind))
     if failed:
         print(f"{failed} of {len(models)} failed")
     return 1 if failed else 0
 
 
-def downloaded(model: PublishedModel) -> bool:
+class Published:
+    """The weights that were published for a model."""
+
+    digest = "MD5"
+
+    def known(self, model: PublishedModel) -> bool:
+        """Whether there are any."""
+        return model.weights is not None
+
+    def path(self, model: PublishedModel) -> Path:
+        """Where the store keeps them."""
+        return weights.stored_path(model)
+
+    def find(self, model: PublishedModel) -> Path:
+        """Fetch them, if need be."""
+        return weights.find_published(model)
+
+    def add(self, source: Path, model: PublishedModel) -> Path:
+        """Copy a file into the store as them."""
+        return weights.add_to_store(source, model)
+
+    def verify(self, path: Path, model: PublishedModel) -> bool:
+        """Whether there was a digest to compare the stored file with."""
+        return weights.verify(path, model.md5)
+
+    def told(self, model: PublishedModel) -> str:
+        """What is to be said of them beside the model's name."""
+        return ""
+
+
+class Public(Published):
+    """Weights of others that fit a model."""
+
+    digest = "SHA-256"
+
+    def known(self, model: PublishedModel) -> bool:
+        return model.public is not None
+
+    def path(self, model: PublishedModel) -> Path:
+        return weights.stored_public(_source(model))
+
+    def find(self, model: PublishedModel) -> Path:
+        return weights.find_public(model)
+
+    def add(self, source: Path, model: PublishedModel) -> Path:
+        return weights.add_public(source, _source(model))
+
+    def verify(self, path: Path, model: PublishedModel) -> bool:
+        return weights.verify(path, sha256=_source(model).sha256)
+
+    def told(self, model: PublishedModel) -> str:
+        source = _source(model)
+        use = "runs" if source.runs(model.tag or model.task) else "starts a training"
+        return f": {use}, {source.owner}'s, trained on {source.dataset} ({source.terms})"
+
+
+def _source(model: PublishedModel) -> PublicSource:
+    source = model.public
+    assert source is not None  # known() said so
+    return source
+
+
+def downloaded(model: PublishedModel, kind: Published) -> bool:
     """Fetch the weights of a model and say where they are, or why they are nowhere."""
     try:
-        print(f"{model.name}: {weights.find_published(model)}")
+        print(f"{model.name}: {kind.find(model)}{kind.told(model)}")
     except UserError as error:
         print(f"{model.name}: {error}")
         return False
@@ -137,15 +209,15 @@ def check(models: Sequence[PublishedModel]) -> int:
     return 1 if lost else 0
 
 
-def verified(model: PublishedModel) -> bool:
-    """Compare the stored weights of a model with their MD5; those that are not stored count not."""
-    path = weights.stored_path(model)
+def verified(model: PublishedModel, kind: Published) -> bool:
+    """Compare the stored weights of a model with their digest; those not stored count not."""
+    path = kind.path(model)
     if not path.is_file():
         return True
     try:
-        known = weights.verify(path, model.md5)
+        known = kind.verify(path, model)
     except UserError as error:
         print(f"{model.name}: {error}")
         return False
-    print(f"{model.name}: {'ok' if known else f'no MD5 to compare {path} with'}")
+    print(f"{model.name}: {'ok' if known else f'no {kind.digest} to compare {path} with'}")
     return True

@@ -199,6 +199,21 @@ def find_public(model: PublishedModel, report: Callable[[str], None] = print) ->
     )
 
 
+def add_public(path: Path, source: PublicSource) -> Path:
+    """Copy a file into the store as weights of others.
+
+    Raises:
+        UserError: the file holds no weights, or is not the one whose hash the catalogue has.
+    """
+    target = stored_public(source)
+    read_checkpoint(path)
+    verify(path, sha256=source.sha256)
+    with replacing(target, f"set {STORE_VARIABLE} to a folder with room") as part:
+        shutil.copyfile(path, part)
+        write_md5(target, md5(part))
+    return target
+
+
 def public_places(source: PublicSource) -> list[str]:
     """Where weights of others are: what torch downloaded, the mirrors' copies, then their hosts."""
     name = f"{_PUBLIC_FOLDER}/{stored_public(source).name}"
