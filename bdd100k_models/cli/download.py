@@ -143,7 +143,8 @@ class Public(Published):
     def told(self, model: PublishedModel) -> str:
         source = _source(model)
         use = "runs" if source.runs(model.tag or model.task) else "starts a training"
-        return f": {use}, {source.owner}'s, trained on {source.dataset} ({source.terms})"
+        terms = "; ".join(source.terms)
+        return f": {use}, {source.owner}'s, trained on {source.dataset} ({terms})"
 
 
 def _source(model: PublishedModel) -> PublicSource:

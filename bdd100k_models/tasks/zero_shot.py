@@ -103,17 +103,7 @@ class ZeroShot:
         """Which classes have no source, and which one that means something else."""
         if self.task == "drivable":
             return "it finds roads, with all their lanes; drivable lanes it does not know"
-        parts = []
-        if self.classes.missing:
-            parts.append(f"no source for {', '.join(self.classes.missing)}")
-        near = [
-            f"{own} from {' and '.join(self.classes.names[own])}"
-            for own in self.classes.target
-            if own in self.classes.near
-        ]
-        if near:
-            parts.append(f"near, not the same: {', '.join(near)}")
-        return "; ".join(parts)
+        return self.classes.told()
 
     def facts(self) -> dict[str, Any]:
         """What is written beside the results, JSON-able."""
@@ -128,7 +118,7 @@ class ZeroShot:
             "config": source.config,
             "trained on": source.dataset,
             "published metric": source.metric,
-            "terms": source.terms,
+            "terms": list(source.terms),
             "settings of its own": list(source.options),
             "classes": {name: list(self._sources_of(name)) for name in self.names},
         }

@@ -93,11 +93,12 @@ class PublicSource:
         return _OWNERS.get(package, package)
 
     @property
-    def terms(self) -> str:
-        """What is known of licences, in one line."""
+    def terms(self) -> tuple[str, ...]:
+        """What is known of licences: of the weights, of the data set."""
         package = self.config.partition(":")[0]
-        weights = "code Apache-2.0, no licence told for the weights" if package in _OWNERS else ""
-        return "; ".join(filter(None, [weights, f"{self.dataset}: {DATASET_TERMS[self.dataset]}"]))
+        weights = ("OpenMMLab: code Apache-2.0, no licence told for the weights",)
+        data = f"{self.dataset}: {DATASET_TERMS[self.dataset]}"
+        return (*(weights if package in _OWNERS else ()), data)
 
     def classes(self, task: str) -> ClassMap | None:
         """Its classes in those of a task; None where they say nothing about them."""

@@ -374,6 +374,19 @@ class ClassMap:
         """Classes of the task that have no source."""
         return tuple(own for own in self.target if own not in self.names)
 
+    def told(self) -> str:
+        """Which classes of the task have no source, and which one that is not quite the same."""
+        near = [
+            own if self.names[own] == (own,) else f"{own} from {' and '.join(self.names[own])}"
+            for own in self.target
+            if own in self.near
+        ]
+        parts = [
+            f"no source for {', '.join(self.missing)}" if self.missing else "",
+            f"near, not the same: {', '.join(near)}" if near else "",
+        ]
+        return "; ".join(filter(None, parts))
+
     @property
     def dropped(self) -> tuple[str, ...]:
         """Classes of the source that are none of the task's."""

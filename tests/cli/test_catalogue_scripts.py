@@ -205,7 +205,7 @@ class TestPublic:
         assert download.main([NAME, "--public"]) == 0
         assert download.main([NAME, "--public", "--md5"]) == 0
         output = capsys.readouterr().out
-        assert f"{NAME}: {stored}: runs, MMDetection's, trained on COCO (code Apache" in output
+        assert f"{NAME}: {stored}: runs, MMDetection's, trained on COCO (OpenMMLab: code" in output
         assert output.endswith(f"{NAME}: ok\n")
         assert download.main([NAME, "--list"]) == 0
         assert capsys.readouterr().out == f"-       {NAME}\n"

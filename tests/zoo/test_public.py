@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from bdd100k_models.zoo import catalogue, classes
+from bdd100k_models.config import parse_options
+from bdd100k_models.zoo import catalogue, classes, model_cards
 from bdd100k_models.zoo.public import PublicSource, digits_of, public_source
 from bdd100k_models.zoo.public_classes import class_map
+from bdd100k_models.zoo.tasks import RUNNABLE
 
 
 def source_of(name: str) -> PublicSource:
@@ -44,7 +46,7 @@ def test_a_source() -> None:
     assert (source.dataset, source.fit, source.metric) == ("COCO", "rows", "box AP 40.3")
     assert source.sha256 == "e10bd31c"
     assert source.owner == "MMDetection" and source.host == "download.openmmlab.com"
-    assert "no licence told for the weights" in source.terms
+    assert "no licence told for the weights" in source.terms[0] and "COCO" in source.terms[1]
     assert source.runs("det") and not source.runs("tagging")
 
 
@@ -128,3 +130,10 @@ def test_several_classes_of_a_source_are_one_here_and_the_rest_is_dropped() -> N
     assert found.rows[found.target.index("vegetation")] == (4, 17, 72)
     assert "floor" in found.dropped and "palm" not in found.dropped
     assert class_map("ImageNet-1k", "tagging") is None
+
+
+@pytest.mark.parametrize("task", RUNNABLE)
+def test_what_the_catalogue_says_of_them_is_complete(task: str) -> None:
+    for name in catalogue.list_models(task):
+        assert model_cards.review_public(catalogue.find(name)) == []
+        assert isinstance(parse_options(list(source_of(name).options)), dict)
