@@ -85,13 +85,23 @@ def load_weights(
         report(f"note: {path.name}: {line}")
     if fit.errors:
         whose = f" (weights of {foreign.layout})" if foreign is not None else ""
-        raise UserError(f"{path}{whose} does not fit this model: " + "; ".join(fit.errors))
+        raise UserError(
+            f"{path}{whose} does not fit this model: {'; '.join(fit.errors)}{nearest_model(state)}"
+        )
     if foreign is not None and foreign.prepare is not None:
         foreign.prepare(model)
     names = meta.get("CLASSES")
     if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
         model.CLASSES = tuple(names)  # type: ignore[assignment]
     return meta
+
+
+def nearest_model(state: Mapping[str, Tensor]) -> str:
+    """The end of a message about weights that do not fit: which model they are nearest to."""
+    from bdd100k_models.weights import fingerprints
+
+    found = fingerprints.nearest({key: tuple(value.shape) for key, value in state.items()})
+    return f"; nearest of the zoo is {found}" if found is not None else ""
 
 
 def read_foreign(

@@ -12,6 +12,7 @@ from bdd100k_models.weights.fitting import (
     check_values,
     fit_weights,
     is_learned,
+    nearest_model,
     read_foreign,
 )
 from bdd100k_models.weights.reading import read_checkpoint
@@ -185,6 +186,6 @@ _HOLDERS = ("roi_head", "bbox_head", "neck", "decode_head", "auxiliary_head")
 def _nothing(model: nn.Module, path: Path, state: Mapping[str, Tensor]) -> UserError:
     own = next((name for name, _ in model.named_parameters()), "nothing")
     return UserError(
-        f"no weight of {path} fits this model: the file has {next(iter(state))}, the model {own}; "
-        "name another load_from, or leave it out to begin without"
+        f"no weight of {path} fits this model: the file has {next(iter(state))}, the model {own}"
+        f"{nearest_model(state)}; name another load_from, or leave it out to begin without"
     )

@@ -76,6 +76,12 @@ def find_checkpoint(
             raise UserError(f"no checkpoint at {text}")
         verify(path)
         return path
+    other = cfg.get("weights_of")
+    if other is not None:
+        raise UserError(
+            f"no weights of {other} are to be had, Vis4D's server is gone since "
+            "March 2026; pass --checkpoint FILE with a checkpoint that Vis4D trained"
+        )
     model = published_model(cfg.filename) if cfg.filename else None
     if model is None:
         raise UserError(

@@ -57,6 +57,7 @@ _MODEL_KEYS = {
     "Links",
     "Reconstructed",
     "Public",
+    "Runs As",
 }
 _PUBLIC_KEYS = {
     "Weights",
@@ -115,6 +116,7 @@ class PublishedModel:
             ``visuals``) -> URL; kinds that were not published are absent.
         aliases: other names that the same weights were published under.
         framework: the framework that runs it, where that is not this repository (``vis4d``).
+        runs_as: the model here whose config runs the checkpoints of such a model.
         reconstructed: no config was published; the one here was made from its sister model.
         public: weights of others that fit it, which are not those that were published.
     """
@@ -134,6 +136,7 @@ class PublishedModel:
     links: Mapping[str, str]
     aliases: tuple[str, ...] = ()
     framework: str | None = None
+    runs_as: str | None = None
     reconstructed: bool = False
     public: PublicSource | None = None
 
@@ -399,6 +402,7 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         links=MappingProxyType(_links(entry, weights)),
         aliases=tuple(entry.sequence("Alias")),
         framework=entry.optional("Framework"),
+        runs_as=entry.optional("Runs As"),
         reconstructed=entry.flag("Reconstructed"),
         public=_public(entry.mapping("Public", _PUBLIC_KEYS)) if "Public" in entry.data else None,
     )

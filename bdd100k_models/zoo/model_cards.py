@@ -214,7 +214,8 @@ def _config(model: PublishedModel) -> str:
     assert model.source is not None
     if model.source.startswith("http"):
         return f"[`{model.name}`]({model.source})"
-    return f"`{model.source}`"
+    runs_as = catalogue.find(model.runs_as) if model.runs_as is not None else None
+    return f"`{model.source}`" + (f", runs as {_config(runs_as)}" if runs_as is not None else "")
 
 
 def rendered_readme(task: str, root: Path = REPOSITORY) -> str:

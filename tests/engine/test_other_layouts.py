@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,38 @@ def test_coco_names_are_mmdetections() -> None:
     names = detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
     assert [names[number] for number in IDS.values()][-1] == "stop sign"
     assert [name for name in names[1:] if name != "N/A"] == list(COCO)
+
+
+def test_a_model_of_vis4d_by_its_name(tmp_path: Path) -> None:
+    """What Vis4D calls the parts of a Faster R-CNN, under the name that its zoo has for it."""
+    state, cfg = of_ours(DET, 10, GAIN)
+    torch.save({"state_dict": state}, tmp_path / "ours.pth")
+    renames = [
+        (r"^backbone\.", "model.basemodel."),
+        (r"^neck\.lateral_convs\.(\d)\.conv\.", r"model.fpn.inner_blocks.\1.0."),
+        (r"^neck\.fpn_convs\.(\d)\.conv\.", r"model.fpn.layer_blocks.\1.0."),
+        (r"^rpn_head\.rpn_reg\.", "model.faster_rcnn_head.rpn_head.rpn_box."),
+        (r"^rpn_head\.", "model.faster_rcnn_head.rpn_head."),
+        (r"^roi_head\.bbox_head\.", "model.faster_rcnn_head.roi_head."),
+    ]
+    theirs = {}
+    for key, value in state.items():
+        for pattern, new in renames:
+            key = re.sub(pattern, new, key)
+        theirs[key] = value
+    torch.save({"state_dict": theirs, "epoch": 3}, tmp_path / "last.ckpt")
+    said: list[str] = []
+    name = "faster_rcnn_r50_1x_bdd100k"
+    predict = Predictor(
+        name, tmp_path / "last.ckpt", device="cpu", cfg_options=SIZE, report=said.append
+    )
+    own = Predictor(cfg, tmp_path / "ours.pth", device="cpu", report=lambda text: None)
+    (found,), (expected,) = predict(picture()), own(picture())
+    assert found.frame == expected.frame
+    assert len(found.arrays["boxes"]) > 5
+    assert predict.public is None
+    assert said == [
+        f"note: last.ckpt: weights of Vis4D's Faster R-CNN, {len(state)} tensors renamed"
+    ]
+    with pytest.raises(UserError, match="pass --checkpoint FILE with a checkpoint that Vis4D"):
+        Predictor(name, device="cpu")

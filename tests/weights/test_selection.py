@@ -9,13 +9,14 @@ import torch
 
 from bdd100k_models import load_config
 from bdd100k_models.engine.model import build_network
+from bdd100k_models.engine.shapes import shapes_only
 from bdd100k_models.tasks import task_of
 from bdd100k_models.weights.fitting import is_learned
 from bdd100k_models.weights.layouts import translate
 from bdd100k_models.weights.selection import Start, select
 from bdd100k_models.weights.starting import public_rows, renamed
 from bdd100k_models.zoo import catalogue
-from tests.shapes import on, upstream_network
+from tests.shapes import upstream_network
 
 #: A model for each kind of class layer, and for each way to be no more than a backbone.
 KINDS = (
@@ -181,7 +182,7 @@ def of_published(name: str) -> tuple[Start, dict[str, torch.Tensor]]:
     model = catalogue.find(name)
     assert model.public is not None
     cfg = load_config(name)
-    with on("meta"):
+    with shapes_only():
         own = build_network(task_of(cfg), cfg).state_dict()
     state = upstream_network(model.public.config).state_dict()
     foreign = translate(state, {}, own)

@@ -13,6 +13,7 @@ import yaml
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue, tasks
+from bdd100k_models.zoo.configs import find_config
 
 DATA = Path(__file__).parents[1] / "data" / "reference" / "catalogue.json"
 PUBLISHED: list[dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))
@@ -230,3 +231,14 @@ def test_files_that_are_missing_or_broken(tmp_path: Path) -> None:
     (tmp_path / "broken.yml").write_text("a: [", encoding="utf-8")
     with pytest.raises(UserError, match=r"broken\.yml: not readable as YAML"):
         catalogue.load(tmp_path / "broken.yml")
+
+
+def test_models_of_vis4d_run_as_ours() -> None:
+    models = {m.name: m.runs_as for m in catalogue.catalogue().values() if m.framework == "vis4d"}
+    assert models == {
+        "faster_rcnn_r50_1x_bdd100k": "faster_rcnn_r50_fpn_1x_det_bdd100k",
+        "faster_rcnn_r50_3x_bdd100k": "faster_rcnn_r50_fpn_3x_det_bdd100k",
+        "semantic_fpn_r50_40k_bdd100k": "fpn_r50_512x1024_40k_sem_seg_bdd100k",
+    }
+    for name, ours in models.items():
+        assert find_config(name) == find_config(str(ours))

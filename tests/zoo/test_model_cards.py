@@ -96,7 +96,9 @@ def test_models_of_other_code_bases() -> None:
     assert "### QDTrack" in text
     assert "[`qdtrack-frcnn_r50_fpn_12e_mot_bdd100k`](https://github.com/SysCV/qdtrack/" in text
     assert "### Faster R-CNN (vis4d)" in text
-    assert "| `faster_rcnn/faster_rcnn_r50_1x_bdd100k` |" in text
+    ours = "faster_rcnn_r50_fpn_1x_det_bdd100k"
+    runs_as = f"runs as [`{ours}`](configs/det/{ours}.py)"
+    assert f"| `faster_rcnn/faster_rcnn_r50_1x_bdd100k`, {runs_as} |" in text
 
 
 def test_a_readme_without_marks(root: Path) -> None:
