@@ -1,4 +1,4 @@
-"""What several test folders share: a mini dataset, rendered once a session."""
+"""What several test folders share: a mini dataset, rendered once a session; a loopback server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.loopback import server  # noqa: F401  a fixture
 
 
 @pytest.fixture(scope="session")

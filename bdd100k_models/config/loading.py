@@ -20,7 +20,7 @@ import yaml
 from bdd100k_models.config.options import apply_options
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import REPOSITORY
-from bdd100k_models.zoo.configs import find_config
+from bdd100k_models.zoo.configs import find_config, published_elsewhere
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -48,7 +48,7 @@ def read_config(config: str | Path) -> Config:
     _refuse_circle([path])
     search_path = list(sys.path)
     try:
-        return Config.fromfile(os.fspath(path))
+        cfg = Config.fromfile(os.fspath(path))
     except (Exception, SystemExit) as error:  # a config is a program: it can fail in any way
         _drop_temporary_files(error)
         sys.path[:] = search_path  # mmcv leaves the folder of its copy there
@@ -56,6 +56,10 @@ def read_config(config: str | Path) -> Config:
         if isinstance(error, SystemExit):
             reason = f"it ends the program, with {reason}"
         raise UserError(f"config {path} cannot be read: {reason}") from error
+    other = published_elsewhere(config)
+    if other is not None:
+        cfg.weights_of = other.name
+    return cfg
 
 
 def _refuse_circle(chain: list[Path]) -> None:

@@ -27,7 +27,7 @@ from bdd100k_models.engine.loading import (
     one_line,
     to_device,
 )
-from bdd100k_models.engine.model import build_network, name_classes
+from bdd100k_models.engine.model import load_network, name_classes, public_weights
 from bdd100k_models.engine.precision import apply_precision
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
@@ -54,7 +54,8 @@ class Predictor:
 
     Args:
         config: a config file, a published name, or a config.
-        checkpoint: a file or URL; None looks for the published weights, as ``test.py`` does.
+        checkpoint: a file or URL; None looks for the published weights, as ``test.py`` does;
+            ``"public"`` stands for weights of others that fit the model (see ``tasks.zero_shot``).
         device: ``auto`` (the first GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32``, ``tf32``, ``fp16`` or ``bf16``; see ``--precision``.
         compile: compile the backbone; the first picture of each size takes longer.
@@ -78,6 +79,7 @@ class Predictor:
         pipeline: from a record to a sample.
         forward: from a batch of samples to raw results.
         converter: from a raw result to what is written.
+        public: whose weights it runs with, where they are not the zoo's; else None.
 
     Raises:
         UserError: no such config or device, or a checkpoint that is missing, damaged, unsafe, or
@@ -112,6 +114,7 @@ class Predictor:
             settled = settings or task.settle(
                 task.options(**options), cfg, split="val", images=True
             )
+            self.public = public_weights(cfg, checkpoint)
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
             if chosen.type == "cpu":
@@ -122,10 +125,13 @@ class Predictor:
         wanted = task.detector(settled)
         detector = None
         if wanted is not None:
+            if self.public is not None and wanted[1] is None:
+                wanted = (wanted[0], weights.PUBLIC)
             detector = _detector(*wanted, device=device, ranks=ranks, report=report)
         with ranks.together():
-            network = build_network(task, cfg)
-            meta = weights.load_weights(network, self.checkpoint, report)
+            network, meta, self.public = load_network(
+                task, cfg, self.checkpoint, self.public, report
+            )
             if fuse_conv_bn:
                 from mmcv.cnn import fuse_conv_bn as fuse
 
@@ -153,7 +159,7 @@ class Predictor:
         the config's.
         """
         self = cls.__new__(cls)
-        self.checkpoint, self.fused = None, False
+        self.checkpoint, self.fused, self.public = None, False, None
         settled = task.settle(task.options(), cfg, split="val", images=False)
         meta = {"CLASSES": classes} if classes else {}
         self._assemble(
@@ -176,17 +182,28 @@ class Predictor:
     ) -> None:
         self.task, self.cfg, self.device = task, cfg, device
         self.options, self.detector, self.precision = options, detector, precision
-        self.classes = name_classes(task, cfg, network, meta, report)
-        network.CLASSES = self.classes  # type: ignore[assignment]
+        public = self.public = self.public and self.public.named_by(meta)
+        if public is None:
+            self.classes = name_classes(task, cfg, network, meta, report)
+            network.CLASSES = self.classes  # type: ignore[assignment]
+        else:
+            report(public.line())
+            network.CLASSES = public.classes.source  # type: ignore[assignment]
         self.network = network.to(device).eval()
         if device.type == "cpu":
             accelerate(self.network, pack=not compile)
         if compile:
             compile_backbone(self.network, device)
         apply_precision(self.network, cfg, precision, device)
-        self.pipeline = build_pipeline(task, cfg, options, detector)
-        self.forward = task.forward(self.network, cfg, options, detector)
-        self.converter = task.converter(cfg, options, self.classes)
+        own = cfg if public is None else public.config(cfg)
+        self.pipeline = build_pipeline(task, own, options, detector)
+        self.forward = task.forward(self.network, own, options, detector)
+        if public is None:
+            self.converter = task.converter(cfg, options, self.classes)
+        else:
+            self.forward = public.forward(self.forward)
+            self.converter = public.converter(task, cfg, options)
+            self.classes = self.converter.classes
 
     # -- for Python users ---------------------------------------------------------------------
 
@@ -474,6 +491,8 @@ def _detector(
         if task.name != "det":
             raise UserError(f"--detector {config} is a model for {task.name}, not for det")
     try:
+        if checkpoint == weights.PUBLIC:
+            return Predictor(cfg, checkpoint, device=device, ranks=ranks, report=report)
         found = find_weights(cfg, task, checkpoint, ranks, report)
     except UserError as error:
         raise type(error)(

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _RUN_FILE = "run.json"
 _ERRORS_FILE = "errors.json"
+#: Beside results of weights that are not the zoo's: whose they are.
+_PUBLIC_FILE = "public_weights.json"
 
 #: Pictures in a row that the network or its pipeline may fail on before the run gives up.
 _PATIENCE = 10
@@ -175,6 +177,7 @@ def _complete(
     """Merge, draw what an earlier run did not, and keep the shards where images failed."""
     converter = predictor.converter
     shards = writer.Shards(places.shards, len(records))
+    _tell_whose(predictor, places.out)
     files = writer.merge(shards, converter.outputs, places.out)
     converter.finish(records, places.out)
     drawn = 0
@@ -188,6 +191,15 @@ def _complete(
         errors.unlink(missing_ok=True)
         shutil.rmtree(places.shards)
     return Outcome(files, failed, drawn)
+
+
+def _tell_whose(predictor: Predictor, out: Path) -> None:
+    """Results of weights of others must not be taken for the zoo's, and the other way round."""
+    path = out / _PUBLIC_FILE
+    if predictor.public is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_json(path, predictor.public.facts())
 
 
 def _draw_missing(
@@ -258,6 +270,7 @@ def run_identity(predictor: Predictor, records: Sequence[ImageRecord]) -> dict[s
         "fused layers": predictor.fused,
         "classes": list(predictor.classes),
         "options": predictor.converter.identity(),
+        **({"public weights": predictor.public.facts()} if predictor.public is not None else {}),
         **({"detector checkpoint": detector.checkpoint_md5} if detector is not None else {}),
     }
 
