@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return arguments.run(lambda: _train(argv), _STOPPED)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> arguments.Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog="train.py", description="Train the model of a config, of any task."
     )
     arguments.add_config(parser)
@@ -54,7 +54,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     run = parser.add_argument_group("how to run")
     arguments.add_device(run)  # type: ignore[arg-type]
-    run.add_argument("--seed", type=_seed, metavar="N", help="default: drawn, and printed")
+    run.add_argument(
+        "--seed", type=arguments.count, metavar="N", help="default: drawn, and printed"
+    )
     run.add_argument(
         "--deterministic", action="store_true", help="only algorithms that repeat to the bit"
     )
@@ -64,7 +66,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="stop after step N with a checkpoint; the schedule stays that of the config",
     )
-    run.add_argument("--workers", type=_workers, metavar="N", help="processes that load pictures")
+    run.add_argument(
+        "--workers", type=arguments.count, metavar="N", help="processes that load pictures"
+    )
     run.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -77,20 +81,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     arguments.add_launcher(run)  # type: ignore[arg-type]
     return parser
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**31 - 1}")
-    return value
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return value
 
 
 def _train(argv: Sequence[str] | None) -> int:
