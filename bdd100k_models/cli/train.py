@@ -45,6 +45,11 @@ def make_parser() -> arguments.Parser:
         help="go on from the newest whole checkpoint in the work dir, if there is one",
     )
     start.add_argument(
+        "--allow-changes",
+        action="store_true",
+        help="with --resume: go on with other settings than those of the checkpoint",
+    )
+    start.add_argument(
         "--overwrite", action="store_true", help="remove the checkpoints of an earlier run"
     )
     start.add_argument(
@@ -87,10 +92,13 @@ def _train(argv: Sequence[str] | None) -> int:
     args = make_parser().parse_args(argv)
     if args.resume and args.overwrite:
         raise UserError("--resume and --overwrite exclude each other")
+    if args.allow_changes and not args.resume:
+        raise UserError("--allow-changes goes with --resume")
 
     from bdd100k_models import config
     from bdd100k_models.engine import training
     from bdd100k_models.engine.ranks import join
+    from bdd100k_models.engine.settings import check_settings
     from bdd100k_models.tasks import task_of
 
     ranks = join(args.launcher, args.device, args.local_rank)
@@ -101,6 +109,7 @@ def _train(argv: Sequence[str] | None) -> int:
             task.register()
             options = config.parse_options(args.cfg_options)
             cfg = config.load_config(args.config, options=options, data_root=args.data_root)
+            check_settings(cfg, task)
             settings = _settings(args, cfg, published, ranks)
         _pretrained(cfg, args, ranks)
         validation = None
@@ -132,6 +141,7 @@ def _settings(
         resume=args.resume,
         overwrite=args.overwrite,
         scale_lr=args.auto_scale_lr,
+        allow_changes=args.allow_changes,
     )
 
 

@@ -7,12 +7,14 @@ their batches together would.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,14 +79,20 @@ class SeededDataset(Dataset[Any]):
         with seeded(draw.seed):
             try:
                 return self.dataset[draw.sample]
+            except UserError as error:
+                return Unreadable(str(error))
             except OSError as error:
                 reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-            except (AttributeError, TypeError) as error:
-                if "NoneType" not in str(error):  # what a decoder gives for a damaged picture
-                    raise
-                reason = "a damaged picture or mask"
-        name = describe(self.dataset, draw.sample)
-        return Unreadable(f"{name} of data.train cannot be read ({reason})")
+                problem = f"cannot be read ({reason})"
+            except Exception as error:  # whatever a decoder or a pipeline step trips over
+                if "NoneType" in str(error):  # what a decoder gives for a damaged picture
+                    problem = "cannot be read (a damaged picture or mask)"
+                else:
+                    reason = (str(error).strip() or repr(error)).splitlines()[-1]
+                    problem = (
+                        f"does not get through its pipeline ({type(error).__name__}: {reason})"
+                    )
+        return Unreadable(f"{describe(self.dataset, draw.sample)} of data.train {problem}")
 
 
 def describe(dataset: Any, index: int) -> str:
@@ -138,11 +146,19 @@ class TrainingLoader(DataLoader[Any]):
     Iterating raises :class:`UserError` then.
     """
 
+    def fingerprint(self) -> str:
+        """How many samples there are, and a digest of the names of their pictures, in order."""
+        samples = self.dataset.dataset  # type: ignore[attr-defined]
+        digest = hashlib.sha256()
+        for index in range(len(samples)):
+            digest.update(f"{Path(describe(samples, index)).name}\0".encode())
+        return f"{len(samples)} ({digest.hexdigest()[:8]})"
+
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batch in super().__iter__():
             if isinstance(batch, Unreadable):
                 raise UserError(
-                    f"{batch.problem}; replace it, and go on from the last checkpoint with --resume"
+                    f"{batch.problem}; mend it, and go on from the last checkpoint with --resume"
                 )
             yield batch.data
 
