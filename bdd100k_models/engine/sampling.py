@@ -22,6 +22,7 @@ import torch
 from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from bdd100k_models.engine import complaints
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 
@@ -76,9 +77,14 @@ class SeededDataset(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, draw: Draw) -> Any:
+        complaints.listen()
         with seeded(draw.seed):
             try:
-                return self.dataset[draw.sample]
+                sample = self.dataset[draw.sample]
+                complaint = complaints.heard()
+                if complaint is not None:
+                    complaints.tell(describe(self.dataset, draw.sample), complaint)
+                return sample
             except UserError as error:
                 return Unreadable(str(error))
             except OSError as error:
