@@ -126,6 +126,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models.engine.run import RunOptions, run, score
     from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
+    from bdd100k_models.tasks.base import passed_over
 
     root = config.data_root(args.data_root)
     with ranks.together():
@@ -137,6 +138,9 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
             task.options_from(args), cfg, split=args.split, images=args.images is not None
         )
         records = task.records(cfg, options, split=args.split, images=args.images)[: args.limit]
+        others = passed_over(args.images) if args.images is not None and ranks.first else None
+        if others is not None:
+            print(f"note: {others}", file=sys.stderr)
         if args.eval is not None and ranks.first:
             truth = evaluation.ground_truth_path(task.name, root, args.split)
             evaluation.check_ground_truth(task.name, truth)
