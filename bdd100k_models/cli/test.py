@@ -189,13 +189,20 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         scores.save(places.out / "scores.json")
         write_json(places.out / "summary.json", scores.summary)
         print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
-    _tell_failed(outcome.failed, places.out)
+    _tell_failed(outcome.failed, len(records), places.out)
     return status
 
 
-def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+def _tell_failed(failed: Mapping[str, str], images: int, out: Path) -> None:
     """The last word, on images that have no result."""
-    if failed:
+    if len(failed) == images > 1:
+        first = next(iter(failed.values()))
+        print(
+            f"error: all {images} images failed, the first: {first}; look at the config and at "
+            f"{out / 'errors.json'}, which names all",
+            file=sys.stderr,
+        )
+    elif failed:
         first = next(iter(failed.values()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         print(

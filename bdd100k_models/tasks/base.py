@@ -145,7 +145,10 @@ class StepsPipeline(Pipeline):
 
     def __call__(self, record: ImageRecord) -> Any:
         steps = load_from(self._steps, record)
-        return steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        sample = steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        if not isinstance(sample, Mapping) or "img_info" in sample:
+            raise ValueError("it does not end with Collect, which leaves what the network takes")
+        return sample
 
 
 class PixelsClient:
