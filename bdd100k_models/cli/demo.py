@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         UserError: a step failed (its own message stands above), or a model is not there.
     """
-    parser = argparse.ArgumentParser(prog="demo/run.py", description=__doc__)
+    parser = Parser(prog="demo/run.py", description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "demo" / "out", metavar="DIR")
     parser.add_argument(
         "--only", nargs="+", choices=[model.name for model in MODELS], metavar="MODEL"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
 from bdd100k_models import weights
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 from bdd100k_models.zoo.public import PublicSource
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="list_models.py",
         description="List the published models.",
         epilog="Weights: published, on a server that has been gone since March 2026; local, the "

@@ -16,6 +16,7 @@ import glob
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -144,7 +145,10 @@ class StepsPipeline(Pipeline):
 
     def __call__(self, record: ImageRecord) -> Any:
         steps = load_from(self._steps, record)
-        return steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        sample = steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        if not isinstance(sample, Mapping) or "img_info" in sample:
+            raise ValueError("it does not end with Collect, which leaves what the network takes")
+        return sample
 
 
 class PixelsClient:
@@ -500,10 +504,40 @@ def records_of_images(images: str) -> Iterator[ImageRecord]:
     else:
         raise UserError(f"--images {images}: no such folder, file, or pattern")
     if not paths:
-        raise UserError(f"--images {images}: no pictures there ({', '.join(IMAGE_SUFFIXES)})")
+        others = passed_over(images)
+        more = f"; {others}" if others else ""
+        raise UserError(f"--images {images}: no pictures there ({', '.join(IMAGE_SUFFIXES)}){more}")
     named = sorted((path.relative_to(root).as_posix(), os.fspath(path)) for path in paths)
+    for name, path in named:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"--images {images}: the name {os.fsencode(name)!r} is not UTF-8, which JSON "
+                "needs; rename it"
+            ) from None
     for index, (name, path) in enumerate(named):
         yield ImageRecord(index, name, path)
+
+
+def passed_over(images: str) -> str | None:
+    """What :func:`records_of_images` does not take of a folder, in words; None where it is nothing.
+
+    Hidden files do not count.
+    """
+    root = Path(images).expanduser()
+    kinds: Counter[str] = Counter()
+    for path in root.rglob("*") if root.is_dir() else ():
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if not path.exists():
+            kinds["links that lead nowhere"] += 1
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            kinds[path.suffix.lower() or "without an ending"] += 1
+    if not kinds:
+        return None
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"passed over {sum(kinds.values())} files that are no pictures: {listed}"
 
 
 def check_present(records: Sequence[ImageRecord], annotations: Path) -> None:
