@@ -353,11 +353,10 @@ class PackedConv2d(nn.Conv2d):
             return False
         above, left = self.padding
         dilation = self.dilation[0]
-        images, channels, height, width = input.shape
+        _, channels, height, width = input.shape
         return winograd.pays(
             channels,
             self.out_channels,
-            images,
             height + 2 * (above - dilation),
             width + 2 * (left - dilation),
             dilation,

@@ -28,6 +28,9 @@ _FLOPS_PER_BYTE = 21.0
 #: Share of the direct convolution's cost above which it is not worth while.
 _WORTH = 0.85
 
+#: With fewer tiles, matrix products are too small to be fast.
+_FEW_TILES = 16
+
 #: Bytes of transformed tiles that are worked on at a time.
 _STRIP_BYTES = 32 * 2**20
 
@@ -77,17 +80,17 @@ def transforms() -> tuple[Tensor, Tensor, Tensor]:
     return torch.kron(inputs, inputs), torch.kron(weights, weights), torch.kron(outputs, outputs)
 
 
-def pays(
-    channels: int, filters: int, images: int, height: int, width: int, dilation: int = 1
-) -> bool:
-    """Whether it is faster than a direct convolution that gives maps of this size."""
+def pays(channels: int, filters: int, height: int, width: int, dilation: int = 1) -> bool:
+    """Whether it is faster than a direct convolution that gives maps of this size.
+
+    The number of images has no say, so that an image has the same result in any batch.
+    """
     side = _OUT * dilation
-    tiles = images * math.ceil(height / side) * math.ceil(width / side) * dilation**2
+    tiles = math.ceil(height / side) * math.ceil(width / side) * dilation**2
     products = 2.0 * _IN**2 * channels * filters * tiles * 1.15
     traffic = 4.0 * _IN**2 * tiles * (3 * channels + 2 * filters)
-    direct = 2.0 * 9 * channels * filters * images * height * width
-    # Few tiles leave matrix products too small to be fast.
-    return tiles >= 32 and products + _FLOPS_PER_BYTE * traffic < _WORTH * direct
+    direct = 2.0 * 9 * channels * filters * height * width
+    return tiles >= _FEW_TILES and products + _FLOPS_PER_BYTE * traffic < _WORTH * direct
 
 
 def transform_weights(weight: Tensor) -> Tensor:
