@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Write locks/: the versions of all packages that `make setup` installs, for each Python.
 
-    python tools/lock_environment.py                    complete the locks after requirements changed
+    python tools/lock_environment.py                    complete the locks after a change
     python tools/lock_environment.py --upgrade          everything to the newest that fits
     python tools/lock_environment.py --upgrade numpy    these packages only
     python tools/lock_environment.py --python 3.14      one Python
 
-uv resolves (it is among the tools for tests), for any Python on any machine. A version that a lock
-has stays until it is upgraded or no longer fits. ``oldest-pythonX.txt`` has the oldest versions that
-the requirements allow, for the oldest Python; `make test-everywhere` tries it beside the others.
+uv resolves (it is among the tools for tests), for any Python on any machine. A version that a
+lock has stays until it is upgraded or no longer fits. ``oldest-pythonX.txt`` has the oldest
+versions that the requirements allow, for the oldest Python; `make test-everywhere` tries it
+beside the others.
 """
 
 import argparse

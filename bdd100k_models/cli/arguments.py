@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bdd100k_models import system
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _terminable() -> Iterator[None]:
             os._exit(128 + number)
         # Launchers stop the processes that load pictures, too; torch must not complain of that
         # in the middle of what follows.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        system.ignore_ended_children()
         raise KeyboardInterrupt
 
     earlier = signal.signal(signal.SIGTERM, stop)

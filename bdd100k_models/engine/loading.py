@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def load_batches(
         collate_fn=Grouping(pipeline),
         pin_memory=pin_memory,
         worker_init_fn=_set_up_worker if workers else None,
+        multiprocessing_context=start_method(),
     )
     try:
         yield from loader

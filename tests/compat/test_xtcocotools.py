@@ -107,8 +107,8 @@ def test_no_results_score_zero(tmp_path: Path) -> None:
 
 def test_some_keypoints_of_annotations_without_crowds(tmp_path: Path) -> None:
     file = tmp_path / "truth.json"
-    points = [[1, 2, 2], [3, 4, 1], [5, 6, 0]]
-    annotation = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": sum(points, [])}
+    points = [1, 2, 2, 3, 4, 1, 5, 6, 0]
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": points}
     file.write_text(json.dumps({"images": [{"id": 1}], "annotations": [annotation]}))
     (read,) = COCO(str(file), test_index=[2, 0]).dataset["annotations"]
     assert read["keypoints"] == [5, 6, 0, 1, 2, 2]

@@ -12,7 +12,7 @@ from pycocotools import coco
 __all__ = ["COCO"]
 
 
-class COCO(coco.COCO):  # type: ignore[misc]
+class COCO(coco.COCO):
     """`pycocotools.coco.COCO` with what xtcocotools 1.14.3 adds.
 
     Args:
@@ -34,11 +34,12 @@ class COCO(coco.COCO):  # type: ignore[misc]
 
     def loadRes(self, resFile: Any) -> coco.COCO:  # noqa: N802, N803 (pycocotools' names)
         """Results as annotations; pycocotools itself fails where there are none."""
-        if isinstance(resFile, (str, os.PathLike)):
-            with open(resFile, encoding="utf-8") as file:
-                resFile = json.load(file)
-        if len(resFile):
-            return super().loadRes(resFile)
+        found = resFile
+        if isinstance(found, (str, os.PathLike)):
+            with open(found, encoding="utf-8") as file:
+                found = json.load(file)
+        if len(found):
+            return super().loadRes(found)
         results = COCO()
         results.dataset = {
             "images": self.dataset["images"],

@@ -13,7 +13,7 @@ __all__ = ["COCOeval"]
 PART_OF_BOX = 0.53
 
 
-class COCOeval(cocoeval.COCOeval):  # type: ignore[misc]
+class COCOeval(cocoeval.COCOeval):
     """`pycocotools.cocoeval.COCOeval` with the arguments and rules of xtcocotools 1.14.3.
 
     A person without a labelled keypoint is ignored, whatever `num_keypoints` says; a detection
