@@ -3,23 +3,73 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bdd100k_models import system
-from bdd100k_models.errors import UserError
+from bdd100k_models.cli import commands
+from bdd100k_models.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from bdd100k_models.engine.ranks import Ranks
 
 USER_ERROR = 2
 INTERRUPTED = 130
+
+#: The most that an argument may count: what Python can index with on any machine.
+_MOST = 2**31 - 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments of a script; a mistake in them is one line, with the name that was meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["prog"] = commands.called or kwargs.get("prog")
+        super().__init__(*args, **kwargs)
+        self.register("type", float, _number)
+        self.register("type", int, lambda text: _whole(text, -_MOST))
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """As the base class; an unknown option is told with the nearest one."""
+        found, strange = self.parse_known_args(args, namespace)
+        options = [text for text in strange if text.startswith("-")]
+        if options:
+            name = options[0].partition("=")[0]
+            hint = nearest(name, self._known_options(), otherwise="--help lists them")
+            self.error(f"no option {name}; {hint}")
+        if strange:
+            self.error(f"what is {strange[0]!r} for? --help shows what can be given")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, and the exit status of a user's mistake."""
+        choice = re.fullmatch(r"(.+): invalid choice: (.+?) \(choose from (.+)\)", message, re.S)
+        if choice is not None:
+            name, given, listed = choice.groups()
+            known = [item.strip("'\"") for item in listed.split(", ")]
+            hint = nearest(given.strip("'\""), known)
+            message = f"{name}: {given} is no choice; {hint}"
+        told = os.environ.get("RANK", "0") == "0"  # all processes of a run get the same arguments
+        self.exit(USER_ERROR, f"error: {message}\n" if told else None)
+
+    def _known_options(self) -> list[str]:
+        return [
+            name
+            for action in self._actions
+            if action.help != argparse.SUPPRESS
+            for name in action.option_strings
+            if name.startswith("--")
+        ]
 
 
 def run(main: Callable[[], int | None], stopped: str = "stopped") -> int:
@@ -77,7 +127,7 @@ def _tell(error: BaseException, stopped: str, ranks: Ranks | None = None) -> int
     if line is not None:
         if ranks is not None:
             ranks.first_to_tell()
-        print(line, file=sys.stderr, flush=True)
+        print(commands.as_called(line), file=sys.stderr, flush=True)
     return status
 
 
@@ -144,8 +194,32 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """An argument that counts something."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    """An argument that counts something, from 1 on."""
+    return _whole(text, 1)
+
+
+def count(text: str) -> int:
+    """An argument that counts something that there may be none of."""
+    return _whole(text, 0)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+    if value > _MOST:
+        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST}")
     return value

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
-        prog="list_models.py", description="List the published models."
-    )
+    parser = Parser(prog="list_models.py", description="List the published models.")
     parser.add_argument(
         "patterns", nargs="*", metavar="NAME", help="names or wildcards, such as '*swin*'"
     )

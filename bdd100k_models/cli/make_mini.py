@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, count, positive
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(prog="make_mini_bdd100k.py", description=__doc__)
+    parser = Parser(prog="make_mini_bdd100k.py", description=__doc__)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for images/ and labels/"
     )
-    parser.add_argument("--train", type=int, default=240, help="pictures (default: 240)")
-    parser.add_argument("--val", type=int, default=60, help="pictures (default: 60)")
-    parser.add_argument("--test", type=int, default=8, help="pictures without labels (default: 8)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--train", type=count, default=240, help="pictures (default: 240)")
+    parser.add_argument("--val", type=count, default=60, help="pictures (default: 60)")
+    parser.add_argument(
+        "--test", type=count, default=8, help="pictures without labels (default: 8)"
+    )
+    parser.add_argument("--seed", type=count, default=0, help="default: 0")
     parser.add_argument(
         "--workers",
         type=positive,

@@ -37,9 +37,9 @@ def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     )
 
 
-def make_parser(task: Task) -> argparse.ArgumentParser:
+def make_parser(task: Task) -> arguments.Parser:
     """The arguments of a task's ``test.py``."""
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog="test.py",
         description=f"{task.facts.title}: run a model over images and write its results.",
     )
@@ -67,7 +67,9 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     run = parser.add_argument_group("how to run")
     arguments.add_device(run)  # type: ignore[arg-type]
     run.add_argument("--batch-size", type=arguments.positive, default=1, metavar="N")
-    run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
+    run.add_argument(
+        "--workers", type=arguments.count, metavar="N", help="processes that load pictures"
+    )
     run.add_argument("--precision", choices=PRECISIONS, default="auto")
     run.add_argument("--fuse-conv-bn", action="store_true", help="fold batch norm into convolution")
     run.add_argument("--compile", action="store_true", help="torch.compile the backbone")

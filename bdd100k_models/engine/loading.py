@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from bdd100k_models.engine import complaints
 from bdd100k_models.errors import UserError
 from bdd100k_models.system import start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
@@ -67,14 +68,19 @@ class RecordDataset(Dataset[Sample]):
 
 
 def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
-    """The sample of a record, or the problem with it."""
+    """The sample of a record, or the problem with it; a damaged picture is told on stderr."""
     begun = time.perf_counter()
+    complaints.listen()
     try:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
         data = pipeline(record)
+        complaint = complaints.heard()
+        if complaint is not None:
+            complaints.tell(record.path, complaint)
         return Sample(record, data, seconds=time.perf_counter() - begun)
     except Exception as error:  # whatever a decoder or a pipeline step trips over
+        complaints.heard()
         return Sample(record, None, _problem(record, error))
 
 

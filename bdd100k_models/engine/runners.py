@@ -107,13 +107,21 @@ class StoppingMixin:
     def go_on_from(self, content: Mapping[str, Any]) -> None:
         """Take up weights, optimizer, schedule and loss scale of a checkpoint."""
         self.model.module.load_state_dict(content["state_dict"])
-        optimizers = self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
-        states = (
-            content["optimizer"] if isinstance(self.optimizer, dict) else {"": content["optimizer"]}
-        )
-        for key, optimizer in optimizers.items():
+        self.load_optimizer(content["optimizer"])
+        self.stand_at(content["meta"])
+
+    def load_optimizer(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of the optimizer, or of each where there are several."""
+        states = state if isinstance(self.optimizer, dict) else {"": state}
+        for key, optimizer in self.optimizers().items():
             optimizer.load_state_dict(states[key])
-        meta = content["meta"]
+
+    def optimizers(self) -> dict[str, Any]:
+        """The optimizers by name; that of a single one is empty."""
+        return self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
+
+    def stand_at(self, meta: Mapping[str, Any]) -> None:
+        """Take up the place in the schedule, and the loss scale."""
         self._epoch, self._iter = meta["epoch"], meta["iter"]
         for key in ("fp16", "hook_msgs"):
             if key in meta:
