@@ -27,12 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Those that locks/ has a lock for and `make test-everywhere` tries, the oldest first.
 PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 OLDEST_TORCH = (2, 10)
+#: Stands in for setuptools while mmcv is built.
+BACKEND = ROOT / "bdd100k_models" / "compat" / "mmcv_build"
 REQUIREMENTS = (
     "requirements-torch.txt",
     "requirements.txt",
     "requirements-no-deps.txt",
     "requirements-dev.txt",
-    "build-constraints.txt",
     "setup.cfg",
 )
 
@@ -170,7 +171,7 @@ def install(
         print(f"making {folder}")
         venv.create(folder, with_pip=True, system_site_packages=system_site_packages)
     pip = [os.fspath(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    # --build-constraint came with pip 25.3.
+    # From here on pip builds what has no pyproject.toml as it builds everything else.
     step("pip", [*pip, "install", "pip>=25.3"])
     version = torch_version(python)
     if version is not None and is_new_enough(version):
@@ -187,10 +188,10 @@ def install(
     rest = folder / "constraints.txt"
     kept = [line for line in lock.read_text().splitlines() if not is_of_torch(line)]
     rest.write_text("\n".join(kept) + "\n")
-    build = ["--build-constraint", os.fspath(ROOT / "build-constraints.txt")]
-    step("packages", [*pip, "install", *build, *from_file("requirements.txt", rest)])
-    no_deps = ["--no-deps", *build, *from_file("requirements-no-deps.txt", rest)]
-    step("mmcv and mmpose", [*pip, "install", *no_deps])
+    step("packages", [*pip, "install", *from_file("requirements.txt", rest)])
+    no_deps = ["--no-deps", "--no-build-isolation", "--no-cache-dir"]
+    no_deps += from_file("requirements-no-deps.txt", rest)
+    step("mmcv and mmpose", [*pip, "install", *no_deps], PYTHONPATH=os.fspath(BACKEND))
     step("tools for tests", [*pip, "install", *from_file("requirements-dev.txt", rest)])
     editable = ["--no-deps", "--no-build-isolation", "--editable", os.fspath(ROOT)]
     step("bdd100k_models", [*pip, "install", *editable])
@@ -206,11 +207,12 @@ def is_of_torch(pin: str) -> bool:
     return re.match(r"(torch|torchvision|triton|nvidia-|cuda-)[\w-]*==", pin) is not None
 
 
-def step(what: str, command: "list[str]") -> None:
-    """One visible step."""
+def step(what: str, command: "list[str]", **environment: str) -> None:
+    """One visible step, with variables of its own in its environment."""
     print(f"installing {what}", flush=True)
     # Packages warn about their own set-up scripts, which is nothing to a user.
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    own = {**os.environ, "PYTHONWARNINGS": "ignore", **environment}
+    subprocess.run(command, check=True, env=own)
 
 
 def torch_version(python: Path) -> "str | None":

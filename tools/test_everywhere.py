@@ -25,14 +25,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, os.fspath(ROOT / "tools"))
-from setup_environment import PYTHONS, lock_file, python_of, written  # noqa: E402
+from setup_environment import BACKEND, PYTHONS, lock_file, python_of, written  # noqa: E402
 
 TESTS = (
     *("tests/compat", "tests/config", "tests/data", "tests/evaluation", "tests/files"),
     *("tests/frames", "tests/test_system.py", "tests/tasks", "tests/visualization", "tests/zoo"),
     *("tests/weights", "tests/engine/test_loading.py", "tests/engine/test_training.py"),
 )
-BACKEND = ROOT / "bdd100k_models" / "compat" / "mmcv_build"
 FOUND_IN = (
     os.path.join(os.environ.get("PYENV_ROOT", "~/.pyenv"), "versions/{}.*/bin/python3"),
     "~/.local/share/uv/python/cpython-{}.*/bin/python3",

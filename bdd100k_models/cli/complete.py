@@ -7,10 +7,12 @@ not needed and do not install. An mmcv, mmcv-full or mmpose that is there is lef
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from bdd100k_models import compat
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Install what is missing into the environment of this Python.
 
     Raises:
-        UserError: pip failed, and has said why.
+        UserError: it failed; pip has said why.
     """
     parser = Parser(prog="bdd100k-models complete", description=(__doc__ or "").strip())
     parser.parse_args(argv)
@@ -48,18 +50,24 @@ def install(requirement: str) -> None:
     """Install one package without its dependencies.
 
     Raises:
-        UserError: pip failed, and has said why.
+        UserError: it failed; pip has said why.
     """
     print(f"installing {requirement}", flush=True)
-    # A wheel from here must not come from pip's cache for somebody who builds mmcv as it is.
-    options = ["--no-deps", "--no-build-isolation", "--no-cache-dir", "--quiet"]
+    uv = shutil.which("uv")
+    # A wheel from here must not come from a cache for somebody who builds mmcv as it is.
+    if find_spec("pip") is not None:
+        command = [sys.executable, "-m", "pip", "install", "--no-cache-dir"]
+    elif uv is not None:
+        command = [uv, "pip", "install", "--python", sys.executable, "--no-cache"]
+    else:
+        raise UserError(f"{sys.prefix} has no pip: {sys.executable} -m ensurepip, then once more")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, requirement],
+        [*command, "--no-deps", "--no-build-isolation", "--quiet", requirement],
         env={**os.environ, "PYTHONPATH": os.fspath(BACKEND), "PYTHONSAFEPATH": "1"},
         check=False,
     )
     if done.returncode:
-        raise UserError(f"pip could not install {requirement}; its own message stands above")
+        raise UserError(f"{requirement} could not be installed; why is said above")
 
 
 def _version(name: str) -> str | None:
