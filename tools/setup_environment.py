@@ -46,6 +46,11 @@ def main() -> int:
     parser.add_argument(
         "--oldest", action="store_true", help="the oldest packages that the requirements allow"
     )
+    parser.add_argument(
+        "--no-tools",
+        action="store_true",
+        help="no tools for tests, and the package copied, not linked",
+    )
     args = parser.parse_args()
     folder = Path(args.venv)
     problem = unsupported() or cannot_make(folder)
@@ -63,7 +68,7 @@ def main() -> int:
             print(f"{folder} is complete and its torch stays; remove the folder for another one")
         return 0
     try:
-        install(folder, lock, args.torch_index, args.system_site_packages)
+        install(folder, lock, args.torch_index, args.system_site_packages, not args.no_tools)
     except (subprocess.CalledProcessError, OSError) as error:
         command = getattr(error, "cmd", None)
         what = " ".join(map(str, command)) if command else str(error)
@@ -159,7 +164,11 @@ def stamp(lock: Path) -> str:
 
 
 def install(
-    folder: Path, lock: Path, torch_index: "str | None", system_site_packages: bool
+    folder: Path,
+    lock: Path,
+    torch_index: "str | None",
+    system_site_packages: bool,
+    tools: bool = True,
 ) -> None:
     """Create the environment and install the pinned packages into it.
 
@@ -192,6 +201,9 @@ def install(
     no_deps = ["--no-deps", "--no-build-isolation", "--no-cache-dir"]
     no_deps += from_file("requirements-no-deps.txt", rest)
     step("mmcv and mmpose", [*pip, "install", *no_deps], PYTHONPATH=os.fspath(BACKEND))
+    if not tools:
+        step("bdd100k_models", [*pip, "install", "--no-deps", os.fspath(ROOT)])
+        return
     step("tools for tests", [*pip, "install", *from_file("requirements-dev.txt", rest)])
     editable = ["--no-deps", "--no-build-isolation", "--editable", os.fspath(ROOT)]
     step("bdd100k_models", [*pip, "install", *editable])
