@@ -74,6 +74,7 @@ def test_a_wheel_carries_what_the_source_tree_has(wheel: Path) -> None:
     for name in ("model-index.yml", "mot/metafile.yml", "demo/models/pose_mini.pth"):
         assert f"bdd100k_models/repository/{name}" in inside
     assert "bdd100k_models/visualization/report.html.jinja" in inside
+    assert "bdd100k_models/compat/mmcv_build/setuptools/build_meta.py" in inside
     assert not [name for name in inside if name.endswith(".pyc") or name.startswith("tests/")]
 
 
