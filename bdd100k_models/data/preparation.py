@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bdd100k_models import system
 from bdd100k_models.data.checks import (
     STUFF_NUM,
     Check,
@@ -508,7 +509,7 @@ def _stage(labels: Path, names: list[str], mixed: list[str], staging: Path) -> P
         target = staging / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if name not in mixed:
-            target.symlink_to((labels / name).resolve())
+            system.point_to(target, (labels / name).resolve())
             continue
         # B, G, R, A: id high byte, flags, category, id low byte.
         values = cv2.imread(str(labels / name), cv2.IMREAD_UNCHANGED)

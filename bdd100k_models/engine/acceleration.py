@@ -9,12 +9,11 @@ What it does, where a network's modules allow it, and leaves everything else as 
   enough, see :mod:`bdd100k_models.engine.winograd`;
 - the activation after a convolution, and the addition that closes a residual block, happen while
   the convolution writes its result, and not in passes over memory of their own;
-- freed memory stays with the process, see :func:`keep_memory`.
+- freed memory stays with the process, see :func:`bdd100k_models.system.keep_freed_memory`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
 import os
@@ -29,9 +28,6 @@ from torch import Tensor, nn
 
 from bdd100k_models.engine import winograd
 
-#: Parameters of glibc's mallopt.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-
 _PACKAGES = ("mmcls", "mmdet", "mmseg", "mmpose")
 
 
@@ -43,25 +39,6 @@ def repeat_for_any_threads() -> None:
     computes, so this comes before any network is built.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Keep memory that tensors free for the tensors to come, for the rest of the process.
-
-    glibc gives every large block back to the system as it is freed. The maps of a forward pass are
-    such blocks: without this, a good third of a pass on a CPU goes to pages that are cleared anew.
-    Where the C library is another one, nothing happens.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-        glibc = ctypes.CDLL(None).gnu_get_libc_version
-    except (AttributeError, OSError, TypeError):
-        return
-    if glibc is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_M_TOP_PAD, 64 * 2**20)
 
 
 def accelerate(network: nn.Module, *, pack: bool = True) -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.engine import complaints
 from bdd100k_models.errors import UserError, let_go
+from bdd100k_models.system import start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 T = TypeVar("T")
@@ -192,6 +193,7 @@ def load_batches(
         collate_fn=Grouping(pipeline),
         pin_memory=pin_memory,
         worker_init_fn=_set_up_worker if workers else None,
+        multiprocessing_context=start_method(),
     )
     yield from supervised(lambda: iter(loader))
 

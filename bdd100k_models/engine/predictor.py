@@ -15,7 +15,7 @@ import torch
 
 from bdd100k_models import weights
 from bdd100k_models.config import load_config, registry_hint
-from bdd100k_models.engine.acceleration import accelerate, keep_memory, repeat_for_any_threads
+from bdd100k_models.engine.acceleration import accelerate, repeat_for_any_threads
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -31,6 +31,7 @@ from bdd100k_models.engine.model import load_network, name_classes, public_weigh
 from bdd100k_models.engine.precision import apply_precision
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import keep_freed_memory
 from bdd100k_models.tasks import task_of
 from bdd100k_models.tasks.base import (
     ImageRecord,
@@ -118,7 +119,7 @@ class Predictor:
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
             if chosen.type == "cpu":
-                keep_memory()
+                keep_freed_memory()
                 repeat_for_any_threads()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn

@@ -1,27 +1,16 @@
 """mmdet 2.x on numpy >= 1.24, and without panopticapi. They can go with mmdet 2.x."""
 
-from types import ModuleType
 from typing import Any
 
+from bdd100k_models.compat.old_numpy import OldNumpy
 from bdd100k_models.compat.registry import bridge
-
-
-class OldNumpy(ModuleType):
-    """numpy with the name ``int`` that numpy 1.24 removed, for one module only."""
-
-    int = int
-
-    def __getattr__(self, name: str) -> Any:
-        import numpy as np
-
-        return getattr(np, name)
 
 
 @bridge("mmdet.core.bbox.samplers.iou_balanced_neg_sampler")
 @bridge("mmdet.datasets.custom")
 def numpy_int(module: Any) -> None:
     """`IoUBalancedNegSampler` (Libra R-CNN) and `CustomDataset.get_cat_ids` use ``np.int``."""
-    module.np = OldNumpy("numpy")
+    module.np = OldNumpy(int=int)
 
 
 @bridge("mmdet.datasets.pipelines.loading")
