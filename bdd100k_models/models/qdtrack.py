@@ -20,6 +20,7 @@ from mmdet.models.roi_heads import StandardRoIHead
 from torch import Tensor
 
 from bdd100k_models.models import embedding  # noqa: F401  # its head is named in configs
+from bdd100k_models.models.mask_grids import paste_masks
 from bdd100k_models.tracking.quasi_dense import QuasiDenseSettings, QuasiDenseTracker
 from bdd100k_models.tracking.tracked import TrackedFrame
 
@@ -31,11 +32,15 @@ class Detections(NamedTuple):
         boxes: (N, 5) float32, x1 y1 x2 y2 score, pixels of the original image, by falling score.
         labels: (N,) int64.
         embeddings: (N, E) float32.
+        mask_features: (N, C, h, w), what the mask head sees of each box; None without masks.
+        mask_logits: (N, classes, H, W), what it says.
     """
 
     boxes: Tensor
     labels: Tensor
     embeddings: Tensor
+    mask_features: Tensor | None = None
+    mask_logits: Tensor | None = None
 
 
 class Reference(NamedTuple):
@@ -243,7 +248,7 @@ class QDTrack(TwoStageDetector):
         rescale: bool = True,
         video: Any = None,
     ) -> list[Any]:
-        """What is in each image; ``video``: what the features of a frame depend on (PCAN)."""
+        """:class:`Detections` of each image; ``video`` is for networks that remember frames."""
         if not rescale:
             raise ValueError("boxes are given in pixels of the original image only")
         return self.detect(self.extract_feat(img), img_metas)
@@ -251,24 +256,23 @@ class QDTrack(TwoStageDetector):
     def detect(
         self, features: tuple[Tensor, ...], img_metas: list[dict[str, Any]]
     ) -> list[Detections]:
-        """Boxes, labels and embeddings of each image."""
+        """What is in each image, by its features."""
+        head = self.roi_head
         proposals = self.rpn_head.simple_test_rpn(features, img_metas)
-        boxes, labels = self.roi_head.simple_test_bboxes(
-            features, img_metas, proposals, self.roi_head.test_cfg, rescale=True
+        boxes, labels = head.simple_test_bboxes(
+            features, img_metas, proposals, head.test_cfg, rescale=True
         )
         in_input = [
             found[:, :4] * found.new_tensor(np.asarray(meta["scale_factor"]))
             for found, meta in zip(boxes, img_metas, strict=True)
         ]
-        counts = [len(found) for found in boxes]
-        if any(counts):
-            embeddings = self.roi_head.embed(features, in_input)
-        else:
-            embeddings = features[0].new_zeros((0, self.roi_head.track_head.fc_embed.out_features))
-        return [
-            Detections(*found)
-            for found in zip(boxes, labels, embeddings.split(counts), strict=True)
-        ]
+        embeddings = head.embed(features, in_input)
+        columns = [boxes, labels, embeddings.split([len(found) for found in boxes])]
+        if head.with_mask:
+            masks = head._mask_forward(features, bbox2roi(in_input))
+            for name in ("mask_feats", "mask_pred"):
+                columns.append(masks[name].split([len(found) for found in boxes]))
+        return [Detections(*found) for found in zip(*columns, strict=True)]
 
 
 class QDTrackVideo:
@@ -280,7 +284,7 @@ class QDTrackVideo:
     """
 
     def __init__(self, network: QDTrack) -> None:
-        self.network = network
+        self.network: Any = network
         self.tracker = QuasiDenseTracker(network.tracker_settings)
 
     @torch.no_grad()
@@ -292,11 +296,44 @@ class QDTrackVideo:
             img: (1, 3, H, W) float32, as the test pipeline makes it, on the network's device.
             meta: of the test pipeline: ``scale_factor``, ``img_shape``, ``ori_shape``.
         """
-        found = self.network(return_loss=False, rescale=True, img=[img], img_metas=[[meta]])[0]
-        boxes, labels, embeddings = (part.float().cpu().numpy() for part in found)
-        labels = labels.astype(np.int64)
+        (found,) = self.network(
+            return_loss=False, rescale=True, img=[img], img_metas=[[meta]], video=self
+        )
+        boxes, labels, embeddings = (part.cpu().numpy() for part in found[:3])
         kept = ids = np.zeros(0, np.int64)
-        if len(boxes):  # a frame in which there is nothing leaves the tracker as it is
+        logits = own_class(found.mask_logits, found.labels)
+        if len(boxes):  # a frame in which there is nothing leaves everything as it is
             kept, ids = self.tracker.match(frame_index, boxes, labels, embeddings)
-        height, width = meta["ori_shape"][:2]
-        return TrackedFrame(boxes, labels, embeddings, kept, ids, int(height), int(width))
+            logits = self.refine(found, logits, kept, ids)
+        height, width = (int(side) for side in meta["ori_shape"][:2])
+        masks = None
+        if logits is not None:
+            scale = found.boxes.new_tensor(np.asarray(meta["scale_factor"]))
+            masks = paste_masks(
+                logits.sigmoid(),
+                found.boxes[:, :4] * scale / scale,  # the rounding of the original
+                height,
+                width,
+                self.network.roi_head.test_cfg.mask_thr_binary,
+            )
+        return TrackedFrame(boxes, labels, embeddings, kept, ids, height, width, masks)
+
+    def refine(
+        self, found: Detections, logits: Tensor | None, kept: np.ndarray, ids: np.ndarray
+    ) -> Tensor | None:
+        """The masks to show, for a video that knows better than the mask head.
+
+        Args:
+            found: the detections, at least one.
+            logits: (N, H, W), the mask of each detection's class, or None.
+            kept: (K,), the detections that the tracker kept.
+            ids: (K,), their identities.
+        """
+        return logits
+
+
+def own_class(logits: Tensor | None, labels: Tensor) -> Tensor | None:
+    """(N, classes, H, W) and (N,) -> (N, H, W), the grid of each detection's own class."""
+    if logits is None:
+        return None
+    return logits[torch.arange(len(labels), device=labels.device), labels]
