@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
+from bdd100k_models.zoo.public import PublicSource
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -78,7 +79,15 @@ def as_json(model: PublishedModel) -> dict[str, object]:
         "metrics": dict(model.metrics),
         "links": dict(model.links),
         "tag": model.tag,
+        "public": _public_json(model.public),
     }
+
+
+def _public_json(source: PublicSource | None) -> dict[str, object] | None:
+    if source is None:
+        return None
+    facts = {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
+    return facts | {"rename": dict(source.rename), "owner": source.owner, "terms": source.terms}
 
 
 def table(models: Sequence[PublishedModel]) -> list[str]:

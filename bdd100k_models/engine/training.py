@@ -130,9 +130,7 @@ def _prepare(
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
     if resumed is None and cfg.get("load_from"):
-        # What does not fit, such as a head for other classes, begins anew.
-        path = weights.find_checkpoint(cfg, task.name, report=logger.info)
-        weights.start_from(network, path, logger.info)
+        _load_from(task, cfg, network, logger)
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
@@ -161,6 +159,17 @@ def _prepare(
         seed,
     )
     return runner, loaders
+
+
+def _load_from(task: Task, cfg: Config, network: nn.Module, logger: logging.Logger) -> None:
+    """Weights to start from; what does not fit, such as a head for other classes, begins anew."""
+    path = weights.find_checkpoint(cfg, task.name, report=logger.info)
+    if cfg.load_from != weights.PUBLIC:
+        weights.start_from(network, path, logger.info, task=task.name)
+        return
+    source = weights.public_model(cfg).public
+    assert source is not None  # or nothing would have been found
+    weights.start_from_public(network, path, source, task.name, logger.info)
 
 
 def quiet_packages() -> None:

@@ -191,6 +191,13 @@ class PCAN(QDTrack):
             for parameter in self.parameters():
                 parameter.requires_grad = parameter in learning
 
+    def train(self, mode: bool = True) -> PCAN:
+        """Only the refining head goes into training, statistics of norms stay as they are."""
+        super().train(False)
+        self.training = mode
+        self.roi_head.refine_head.train(mode)
+        return self
+
     def new_video(self) -> PCANVideo:
         """What is known of a video before its first frame."""
         return PCANVideo(self)

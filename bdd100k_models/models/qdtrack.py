@@ -188,6 +188,7 @@ class QDTrack(TwoStageDetector):
         ref_gt_bboxes: list[Tensor],
         ref_gt_labels: list[Tensor],
         gt_masks: Any = None,
+        ref_gt_masks: Any = None,
     ) -> dict[str, Any]:
         """Losses of pairs of a key frame and a reference frame of its video.
 
@@ -202,6 +203,7 @@ class QDTrack(TwoStageDetector):
             ref_gt_bboxes: of the reference frames.
             ref_gt_labels: of the reference frames.
             gt_masks: for each key frame, where masks are learnt.
+            ref_gt_masks: of the reference frames; nothing learns from them here.
         """
         features = self.extract_feat(img)
         losses, proposals = self.rpn_head.forward_train(

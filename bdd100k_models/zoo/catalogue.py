@@ -19,6 +19,7 @@ import yaml
 
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo.public import DATASET_TERMS, FITS, PublicSource, digits_of
 from bdd100k_models.zoo.tasks import facts
 
 #: The server of the published models; every published file is below it.
@@ -39,6 +40,7 @@ SERVER_FILES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 _METRIC = re.compile(r"-(val|test)$")
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"[0-9a-f]{8,64}")
 _COLLECTION_KEYS = {"Name", "Paper", "Code", "README"}
 _MODEL_KEYS = {
     "Name",
@@ -54,6 +56,20 @@ _MODEL_KEYS = {
     "Masks",
     "Links",
     "Reconstructed",
+    "Public",
+}
+_PUBLIC_KEYS = {
+    "Weights",
+    "SHA256",
+    "Config",
+    "Dataset",
+    "Metric",
+    "Fit",
+    "Rename",
+    "Taken",
+    "Left Out",
+    "Options",
+    "Note",
 }
 #: Only these turn into marks: a plain word such as ``no`` stays what it is.
 _CHECK_MARKS = {"true": "✓", "false": ""}
@@ -100,6 +116,7 @@ class PublishedModel:
         aliases: other names that the same weights were published under.
         framework: the framework that runs it, where that is not this repository (``vis4d``).
         reconstructed: no config was published; the one here was made from its sister model.
+        public: weights of others that fit it, which are not those that were published.
     """
 
     name: str
@@ -118,6 +135,7 @@ class PublishedModel:
     aliases: tuple[str, ...] = ()
     framework: str | None = None
     reconstructed: bool = False
+    public: PublicSource | None = None
 
     @property
     def tag(self) -> str | None:
@@ -172,6 +190,12 @@ class _Entry:
         if not isinstance(value, list):
             raise UserError(f"{self.where}: {key!r} must be a list")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.sequence(key)
+        if not all(isinstance(value, str) and value for value in values):
+            raise UserError(f"{self.where}: {key!r} must be a list of texts")
+        return tuple(values)
 
     def mapping(self, key: str, allowed: Iterable[str] | None = None) -> "_Entry":
         return _Entry(self.data.get(key, {}), f"{self.where}: {key}", allowed)
@@ -376,6 +400,41 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         aliases=tuple(entry.sequence("Alias")),
         framework=entry.optional("Framework"),
         reconstructed=entry.flag("Reconstructed"),
+        public=_public(entry.mapping("Public", _PUBLIC_KEYS)) if "Public" in entry.data else None,
+    )
+
+
+def _public(entry: _Entry) -> PublicSource:
+    urls = entry.texts("Weights")
+    fit, dataset = entry.text("Fit"), entry.text("Dataset")
+    if not urls:
+        raise UserError(f"{entry.where}: 'Weights' must list a URL at least")
+    if fit not in FITS:
+        raise UserError(f"{entry.where}: 'Fit' must be one of {', '.join(FITS)}, not {fit!r}")
+    if dataset not in DATASET_TERMS:
+        raise UserError(
+            f"{entry.where}: 'Dataset' must be one of {', '.join(DATASET_TERMS)}, not {dataset!r}"
+        )
+    digits = entry.optional("SHA256") or digits_of(urls[0])
+    if digits is not None and not _SHA256.fullmatch(digits):
+        raise UserError(
+            f"{entry.where}: 'SHA256' must be 8 to 64 hexadecimal digits, not {digits!r}"
+        )
+    rename = entry.mapping("Rename").data
+    if not all(isinstance(value, str) for value in rename.values()):
+        raise UserError(f"{entry.where}: 'Rename' must map prefixes of keys to prefixes")
+    return PublicSource(
+        urls=urls,
+        config=entry.text("Config"),
+        dataset=dataset,
+        fit=fit,
+        metric=entry.optional("Metric"),
+        sha256=digits,
+        rename=MappingProxyType(rename),
+        taken=entry.texts("Taken"),
+        left_out=entry.texts("Left Out"),
+        options=entry.texts("Options"),
+        note=entry.optional("Note"),
     )
 
 

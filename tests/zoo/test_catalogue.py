@@ -166,6 +166,17 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in (base | changes).items() if v is not None}
 
 
+def public(**changes: Any) -> dict[str, Any]:
+    """Weights of others for the model; changed as `entry` is."""
+    base: dict[str, Any] = {
+        "Weights": ["https://a.org/x-01234567.pth"],
+        "Config": "mmdet: configs/x.py",
+        "Dataset": "COCO",
+        "Fit": "rows",
+    }
+    return {k: v for k, v in (base | changes).items() if v is not None}
+
+
 def test_a_contributed_entry(tmp_path: Path) -> None:
     links = {"md5": "https://a.org/x.md5"}
     index = metafile(tmp_path, models=[entry(MD5="0" * 32, Links=links)])
@@ -194,6 +205,15 @@ def test_a_contributed_entry(tmp_path: Path) -> None:
         ([entry(Metadata={"Backbone": ["a"]})], "'Backbone' must be a single value"),
         (["x"], "expected a mapping"),
         ([entry(Weights=f"{catalogue.SERVER}/x.pth")], "must look like"),
+        ([entry(Public=public(Fit="some"))], "x: Public: 'Fit' must be one of identical, rows"),
+        ([entry(Public=public(Dataset="KITTI"))], "'Dataset' must be one of ADE20K, BDD100K"),
+        ([entry(Public=public(Weights=[]))], "'Weights' must list a URL"),
+        ([entry(Public=public(Weights=[["a"]]))], "'Weights' must be a list of texts"),
+        ([entry(Public=public(Weights="https://a.org"))], "'Weights' must be a list"),
+        ([entry(Public=public(SHA256="xyz"))], "'SHA256' must be 8 to 64 hexadecimal digits"),
+        ([entry(Public=public(Rename={"a": ["b"]}))], "'Rename' must map prefixes"),
+        ([entry(Public=public(Licence="MIT"))], "unknown key 'Licence'"),
+        ([entry(Public=public(Config=None))], "Public: needs the key 'Config'"),
     ],
 )
 def test_a_wrong_entry_says_what_and_where(
