@@ -262,8 +262,7 @@ def _draw_videos(
             if record.index in failed:
                 continue
             assert film is not None
-            pixels = record.source.read() if record.source else read_picture(record.path)
-            picture = painter.draw(pixels, entries[key])
+            picture = painter.draw(_pixels(record), entries[key])
             save_picture(folder / drawn_name(record.name), picture)
             film.write(picture)
             drawn += 1
@@ -274,8 +273,13 @@ def _draw_videos(
 
 
 def _drawn(record: ImageRecord, frame: dict[str, Any], options: RunOptions) -> np.ndarray:
-    pixels = read_picture(record.path) if record.pixels is None else record.pixels
-    return draw_frame(pixels, frame, min_score=options.min_score)
+    return draw_frame(_pixels(record), frame, min_score=options.min_score)
+
+
+def _pixels(record: ImageRecord) -> np.ndarray:
+    if record.pixels is not None:
+        return record.pixels
+    return record.source.read() if record.source is not None else read_picture(record.path)
 
 
 def score(
