@@ -31,13 +31,13 @@ from bdd100k_models.data.checks import (
     check_map,
     check_picture,
 )
-from bdd100k_models.data.tracks import coco_of_videos, picture_path
+from bdd100k_models.data.tracks import coco_of_videos
 from bdd100k_models.engine.progress import Progress
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.files import write_bytes
 from bdd100k_models.frames import Frame
 from bdd100k_models.frames.reading import check_labels, read_frames
-from bdd100k_models.frames.videos import check_identities, flat, read_videos
+from bdd100k_models.frames.videos import check_identities, flat, picture_path, read_videos
 from bdd100k_models.zoo import tasks
 from bdd100k_models.zoo.classes import (
     DRIVABLE,

@@ -12,7 +12,7 @@ from typing import Any
 from pycocotools import mask as mask_codec
 
 from bdd100k_models.frames import Frame, Label
-from bdd100k_models.frames.videos import identity_of
+from bdd100k_models.frames.videos import identity_of, picture_path
 from bdd100k_models.zoo.tasks import TaskFacts
 
 
@@ -84,11 +84,6 @@ def coco_of_videos(
                     }
                 )
     return coco
-
-
-def picture_path(frame: Frame) -> str:
-    """``VIDEO/NAME`` of a frame: its picture below the folder of a split."""
-    return f"{frame['videoName']}/{frame['name']}"
 
 
 def _geometry(label: Label, masks: bool) -> dict[str, Any] | None:

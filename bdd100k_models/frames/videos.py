@@ -124,6 +124,11 @@ def identity_of(label: Label) -> str | None:
     return str(identity)
 
 
+def picture_path(frame: Frame) -> str:
+    """``VIDEO/NAME`` of a frame: its picture below the folder of a split."""
+    return f"{frame['videoName']}/{frame['name']}"
+
+
 def frames_of_coco(content: Mapping[str, Any], where: str) -> list[Frame]:
     """Scalabel frames of a COCO file with ``videos``, as tracking code bases keep them.
 

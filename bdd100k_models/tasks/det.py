@@ -83,10 +83,10 @@ class DetConverter(Converter):
     def __call__(self, result: list[np.ndarray], record: ImageRecord) -> Prediction:
         """``result``: for each class (N, 5) float32, x1 y1 x2 y2 score, pixels."""
         labels = detection_labels(*flatten_boxes(result), self.classes)
-        return Prediction({"det": {"name": record.name, "labels": labels}})
+        return Prediction({"det": record.frame(labels)})
 
     def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
-        return Prediction({"det": {"name": record.name, "labels": []}})
+        return Prediction({"det": record.frame([])})
 
     def arrays(self, result: list[np.ndarray]) -> dict[str, np.ndarray]:
         return box_arrays(result)

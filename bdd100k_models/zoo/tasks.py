@@ -207,7 +207,6 @@ _FACTS = (
         },
         toolkit_name="box_track",
         videos=True,
-        runs_here=False,
     ),
     TaskFacts(
         name="mots",
@@ -225,7 +224,6 @@ _FACTS = (
         },
         toolkit_name="seg_track",
         videos=True,
-        runs_here=False,
     ),
 )
 
