@@ -94,3 +94,12 @@ def test_qdtrack_is_no_pcan(network: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no refining head") as problem:
         load_weights(pcan, tmp_path / "qdtrack.pth")
     assert "no embeddings" not in str(problem.value)
+
+
+def test_classes_of_the_original_checkpoints_are_not_believed() -> None:
+    from bdd100k_models.tasks import get_task
+
+    task = get_task("mot")
+    assert task.told_classes({"CLASSES": MISLEADING}) == ()
+    own = {"CLASSES": ["car"], "bdd100k_models_version": "1"}
+    assert task.told_classes(own) == ("car",)
