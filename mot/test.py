@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Track the road users of videos and write mot.json. ``python mot/test.py --help`` shows the options."""
+"""Track the road users of videos. ``python mot/test.py --help`` shows the options."""
 
 import sys
 from pathlib import Path

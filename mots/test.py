@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Track the road users of videos with masks and write mots.json. ``python mots/test.py --help`` shows the options."""
+"""Track road users with masks. ``python mots/test.py --help`` shows the options."""
 
 import sys
 from pathlib import Path

@@ -48,7 +48,11 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     what.add_argument("--checkpoint", metavar="FILE|URL", help="weights (default: published ones)")
     what.add_argument("--split", choices=("val", "test"), default="val")
     what.add_argument(
-        "--images", metavar="DIR|FILE|GLOB", help="pictures of your own; no annotations needed"
+        "--images",
+        metavar="DIR|FILE|GLOB",
+        help="videos of your own, each a folder of frames or a file; no annotations needed"
+        if task.facts.videos
+        else "pictures of your own; no annotations needed",
     )
     what.add_argument("--limit", type=arguments.positive, metavar="N", help="only the first N")
     output = parser.add_argument_group("output")

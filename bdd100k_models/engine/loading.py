@@ -66,8 +66,13 @@ class RecordDataset(Dataset[Sample]):
 
 
 def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
-    """The sample of a record, or the problem with it."""
+    """The sample of a record, or the problem with it; pixels of a source stay with the record."""
     begun = time.perf_counter()
+    if record.source is not None:
+        try:
+            record = replace(record, pixels=record.source.read(), source=None)
+        except UserError as error:
+            return Sample(record, None, Problem(record, str(error), own=True))
     try:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +37,10 @@ from bdd100k_models.tasks.base import (
     Pipeline,
     Prediction,
     Task,
+    VideoPlace,
     records_of_images,
 )
+from bdd100k_models.tasks.videos import records_of_videos
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -197,8 +199,9 @@ class Predictor:
 
         Args:
             images: a picture file, a folder, a glob pattern; an array, (H, W, 3) uint8 RGB; a PIL
-                picture; or any iterable of these, a generator too.
-            batch_size: pictures that go through the network together.
+                picture; or any iterable of these, a generator too. For tracking what ``--images``
+                takes, or an iterable of pictures, which are the frames of one video in order.
+            batch_size: pictures that go through the network together; frames of videos go alone.
             strict: raise at a picture that cannot be read or predicted; else its result says so
                 in ``error``.
 
@@ -206,7 +209,13 @@ class Predictor:
             UserError: nothing at a path, or with ``strict`` the first picture that failed.
         """
         next_id = self.converter.outputs[0].first_id
-        records = self.task.complete(records_of(images), self.cfg, self.options)
+        records: Iterator[ImageRecord]
+        if self.task.facts.videos:
+            records = iter(frames_of(images))
+            self.forward = self.task.forward(self.network, self.cfg, self.options, self.detector)
+            batch_size = 1
+        else:
+            records = self.task.complete(records_of(images), self.cfg, self.options)
         for batches in load_ahead(records, self.pipeline, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
@@ -388,6 +397,21 @@ def records_of(images: Any) -> Iterator[ImageRecord]:
             yield ImageRecord(index, name, name, pixels=_pixels(item))
 
 
+def frames_of(images: Any) -> Iterator[ImageRecord]:
+    """Frames of videos of whatever :meth:`Predictor.__call__` takes.
+
+    Raises:
+        UserError: nothing at a path, or an object that is no picture.
+    """
+    if isinstance(images, (str, os.PathLike)):
+        yield from records_of_videos(os.fspath(images))
+        return
+    for record in records_of(images):
+        place = VideoPlace("video", record.index)
+        name = f"video/video-{record.index + 1:07d}.jpg"
+        yield replace(record, name=name, place=place)
+
+
 def _is_one(images: Any) -> bool:
     return isinstance(images, (str, os.PathLike)) or hasattr(images, "__array_interface__")
 
@@ -425,6 +449,8 @@ def _size(record: ImageRecord) -> tuple[int, int]:
 
 def network_problem(record: ImageRecord, error: Exception) -> Problem:
     """What a network tripped over, as the problem of one picture."""
+    if isinstance(error, UserError):
+        return Problem(record, f"{record.path}: {error}", own=True)
     text = str(error)
     memory = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
         "allocate memory" in text or "out of memory" in text

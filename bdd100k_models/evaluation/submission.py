@@ -2,8 +2,8 @@
 
 The servers score the JSON forms; of segmentation tasks the toolkit also takes PNGs, which are
 packed the same way. A zip file holds nothing but the predictions, under the names that the toolkit
-gives them: ``det.json``, or ``bitmasks/*.png`` with ``score.json``, or ``*.png``; of tracking a file
-for each video, ``mot/VIDEO.json``.
+gives them: ``det.json``, or ``bitmasks/*.png`` with ``score.json``, or ``*.png``; of tracking a
+file for each video, ``mot/VIDEO.json``.
 """
 
 from __future__ import annotations

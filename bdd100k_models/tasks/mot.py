@@ -7,7 +7,6 @@ begins anew with each. ``det.json`` holds all detections, those without identity
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 import threading
@@ -18,6 +19,9 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files import read_json
 from bdd100k_models.frames.videos import read_videos
 from bdd100k_models.tasks.base import IMAGE_SUFFIXES, ImageRecord, VideoPlace
+
+#: Of BDD100K's videos, frames a second.
+FRAME_RATE = 5.0
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
@@ -187,7 +191,7 @@ def _videos_below(root: Path) -> list[list[ImageRecord]]:
 
 
 def _check_names(names: Sequence[str], root: Path) -> None:
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in itertools.pairwise(names):
         if name == following:
             raise UserError(f"--images {root} has two videos of the name {name!r}; rename one")
 
@@ -257,7 +261,7 @@ def records_of_annotations(annotations: Path, folder: Path) -> list[ImageRecord]
             f"annotations {annotations} know no videos; run tools/prepare_data.py for the labels "
             "of tracking"
         )
-    records = []
+    records: list[ImageRecord] = []
     for video, frames in read_videos(annotations, "annotations").items():
         for frame in frames:
             name = f"{video}/{frame['name']}"
@@ -272,3 +276,10 @@ def by_video(records: Sequence[ImageRecord]) -> Iterator[list[ImageRecord]]:
     for record in records:
         videos.setdefault(record.place.video if record.place else None, []).append(record)
     yield from videos.values()
+
+
+def frame_rate_of(record: ImageRecord) -> float:
+    """Frames a second of the video of a record: of its file, or BDD100K's."""
+    if isinstance(record.source, FrameOfFile):
+        return record.source.file.frame_rate or FRAME_RATE
+    return FRAME_RATE

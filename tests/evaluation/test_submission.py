@@ -458,5 +458,5 @@ def test_tracks_are_packed_a_file_for_each_video(
         assert archive.namelist() == [f"{task}/val0000.json", f"{task}/val0001.json"]
         assert json.loads(archive.read(f"{task}/val0001.json")) == frames[5:]
     write(whole, frames[:-1])
-    with pytest.raises(UserError, match="1 of 10 images .* the first is val0001/val0001-0000005"):
+    with pytest.raises(UserError, match=r"1 of 10 images .* the first is val0001/val0001-0000005"):
         submission.check(task, whole, "val", images)

@@ -5,8 +5,8 @@ narrow = dict(
         track_head=dict(
             num_convs=2,
             in_channels=48,
-            conv_out_channels=48,
-            fc_out_channels=192,
+            conv_out_channels=24,
+            fc_out_channels=96,
             embed_channels=64,
             norm_cfg=dict(num_groups=12),
         ),
