@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from bdd100k_models.engine import winograd
-from bdd100k_models.engine.acceleration import is_plain_convolution, keep_memory
+from bdd100k_models.engine.acceleration import is_plain_convolution
+from bdd100k_models.system import keep_freed_memory
 
 
 def speed_up_training(network: nn.Module) -> None:
@@ -17,7 +18,7 @@ def speed_up_training(network: nn.Module) -> None:
     Convolutions give maps in the channels-last layout, which all layers between them keep, and
     take Winograd's way forward and backward where it pays. Freed memory stays with the process.
     """
-    keep_memory()
+    keep_freed_memory()
     for module in network.modules():
         if is_plain_convolution(module):
             module.__class__ = TrainedConv2d
