@@ -7,7 +7,8 @@
 Importing this package imports neither torch nor the evaluators.
 """
 
+from bdd100k_models.analysis.comparison import Comparison, compare
 from bdd100k_models.analysis.overview import Analysis, analyze
 from bdd100k_models.analysis.tables import Table
 
-__all__ = ["Analysis", "Table", "analyze"]
+__all__ = ["Analysis", "Comparison", "Table", "analyze", "compare"]

@@ -6,6 +6,7 @@ Large areas, whose inside is easy, do not hide coarse outlines there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,7 @@ def strip(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """The pixels of a mask (H, W) that are near its border; the picture's edge is one."""
     import cv2
 
-    reach = max(1, round(STRIP * float(np.hypot(*mask.shape))))
+    reach = max(1, round(STRIP * math.hypot(*mask.shape)))
     padded = np.pad(mask, 1).astype(np.uint8)
     kernel = np.ones((3, 3), dtype=np.uint8)
     inside = cv2.erode(padded, kernel, iterations=reach)[1:-1, 1:-1]

@@ -168,8 +168,9 @@ class Errors:
 
 def _class_ap(points: list[tuple[float, bool]], positives: int) -> float:
     ordered = sorted(points, key=lambda point: -point[0])
-    right = np.array([hit for _, hit in ordered], dtype=np.float64)
-    return interpolated_precision(np.cumsum(right), np.cumsum(1 - right), positives, _RECALLS)
+    right = np.array([[hit for _, hit in ordered]], dtype=np.float64)
+    hits, misses = np.cumsum(right, axis=1), np.cumsum(1 - right, axis=1)
+    return float(interpolated_precision(hits, misses, positives, _RECALLS)[0])
 
 
 def find_errors(

@@ -107,17 +107,13 @@ def analyze(
         tables += _tables_of_tracks(pair, followed)
     tables += _scores_by_attribute(pair, statistic)
     tables.append(_worst(pair, statistic))
-    notes = [*pair.notes]
-    frames = sum(map(len, pair.truth))
-    if pair.predicted_count < frames:
-        notes.append(f"{frames - pair.predicted_count} frames have no predictions: they are empty")
     return Analysis(
         task,
         len(pair.names),
         pair.unit,
         statistic.scores(weights),
         tuple(own for own in tables if own.rows),
-        tuple(notes),
+        pair.notes,
     )
 
 

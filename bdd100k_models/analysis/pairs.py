@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,6 @@ class Pair:
         config: the evaluator's categories.
         tags: tagging alone: the attributes that are predicted.
         attributes: weather, scene and time of day of each unit, as far as they are known.
-        predicted_count: number of frames that the predictions have.
         notes: what is worth knowing and no mistake.
     """
 
@@ -62,7 +61,6 @@ class Pair:
     config: Config
     tags: tuple[str, ...]
     attributes: tuple[Mapping[str, str], ...]
-    predicted_count: int
     notes: tuple[str, ...]
 
     @property
@@ -77,6 +75,19 @@ class Pair:
 
         return tuple(category.name for category in get_leaf_categories(self.config.categories))
 
+    def only(self, names: Collection[str]) -> Pair:
+        """The same for some of the units."""
+        kept = [index for index, name in enumerate(self.names) if name in names]
+        if len(kept) == len(self.names):
+            return self
+        return replace(
+            self,
+            names=tuple(self.names[index] for index in kept),
+            truth=tuple(self.truth[index] for index in kept),
+            predicted=tuple(self.predicted[index] for index in kept),
+            attributes=tuple(self.attributes[index] for index in kept),
+        )
+
     def groups(self, attribute: str) -> dict[str, npt.NDArray[np.bool_]]:
         """Value of an attribute -> (P,) which units have it, the most frequent first.
 
@@ -85,13 +96,11 @@ class Pair:
         """
         values = [of.get(attribute) for of in self.attributes]
         counts = Counter(value for value in values if value is not None)
-        ordered: list[str | None] = sorted(counts, key=lambda value: (-counts[value], value))
-        if counts and None in values:
-            ordered.append(None)
-        return {
-            "unknown" if wanted is None else wanted: np.array([v == wanted for v in values])
-            for wanted in ordered
-        }
+        ordered = sorted(counts, key=lambda value: (-counts[value], value))
+        groups = {wanted: np.array([v == wanted for v in values]) for wanted in ordered}
+        if groups and None in values:
+            groups["unknown"] = np.array([v is None for v in values])
+        return groups
 
 
 def read_pair(
@@ -158,8 +167,7 @@ def read_pair(
         config,
         tuple(tags),
         _attributes(wanted, known, tags_from),
-        sum(name in by_name for name in wanted),
-        tuple(notes),
+        _notes(notes, len(wanted), sum(name in by_name for name in wanted)),
     )
 
 
@@ -177,9 +185,15 @@ def _pair_of_videos(task: str, truth: Path, predicted: Path, predicted_only: boo
             {str(frames[0].videoName): frames[0].attributes or {} for frames in videos.truth},
             None,
         ),
-        videos.present,
-        tuple(videos.notes),
+        _notes(videos.notes, sum(map(len, videos.truth)), videos.present),
     )
+
+
+def _notes(notes: Sequence[str], frames: int, predicted: int) -> tuple[str, ...]:
+    if predicted == frames:
+        return tuple(notes)
+    lacking = f"{frames - predicted} of {frames} frames have no predictions and count as empty"
+    return (*notes, lacking)
 
 
 def _refuse_videos(task: str, path: Path) -> None:

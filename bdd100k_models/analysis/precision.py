@@ -63,32 +63,32 @@ def average_precisions(matches: Matches, weights: Array, recalls: Array) -> Arra
         recalls: (R,), ascending, where precision is read.
     """
     positives = float(matches.positives @ weights)
-    thresholds = len(matches.hit)
     if positives <= 0:
-        return np.full(thresholds, np.nan)
+        return np.full(len(matches.hit), np.nan)
     weight = weights[matches.picture]
-    found = np.zeros(thresholds)
-    for index in range(thresholds):
-        counted = ~matches.ignored[index]
-        hit = matches.hit[index] & counted
-        found[index] = interpolated_precision(
-            np.cumsum(hit * weight), np.cumsum((counted & ~hit) * weight), positives, recalls
-        )
-    return found
+    right = np.where(matches.hit & ~matches.ignored, weight, 0.0)
+    wrong = np.where(~matches.hit & ~matches.ignored, weight, 0.0)
+    return interpolated_precision(
+        np.cumsum(right, axis=1), np.cumsum(wrong, axis=1), positives, recalls
+    )
 
 
-def interpolated_precision(hits: Array, misses: Array, positives: float, recalls: Array) -> float:
-    """Mean of the best precision at or beyond each of ``recalls``, as COCO has it.
+def interpolated_precision(hits: Array, misses: Array, positives: float, recalls: Array) -> Array:
+    """(T,) mean of the best precision at or beyond each of ``recalls``, as COCO has it.
 
     Args:
-        hits: (D,), cumulated true positives, best score first.
-        misses: (D,), cumulated false positives.
+        hits: (T, D), cumulated true positives, best score first.
+        misses: (T, D), cumulated false positives.
         positives: objects to find.
         recalls: (R,), ascending.
     """
-    if not len(hits) or positives <= 0:
-        return 0.0
-    recall = hits / positives
+    if not hits.shape[1] or positives <= 0:
+        return np.zeros(len(hits))
     precision = hits / np.maximum(hits + misses, np.spacing(1.0))
-    best = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
-    return float(best[np.searchsorted(recall, recalls, side="left")].mean())
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    found = np.zeros(len(hits))
+    for index, recall in enumerate(hits / positives):
+        places = np.searchsorted(recall, recalls, side="left")
+        reached = places[places < len(recall)]
+        found[index] = best[index, reached].sum() / len(recalls)
+    return found

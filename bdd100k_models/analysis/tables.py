@@ -90,4 +90,5 @@ def format_cell(cell: Cell, decimals: int = 1) -> str:
     """A cell as text: so many decimals, a dash for None and what is not finite."""
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return "–"
-    return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
+    # Adding 0 makes -0.0, as small negative numbers are rounded to, a plain 0.
+    return f"{round(cell, decimals) + 0.0:.{decimals}f}" if isinstance(cell, float) else str(cell)
