@@ -251,7 +251,7 @@ def _errors_by_class(errors: Errors, statistic: PrecisionStatistic) -> Table:
     return table(
         "errors_by_class",
         "Errors by class",
-        ["class", "AP", "objects", *kinds],
+        ["category", "AP", "objects", *kinds],
         [
             [name, average[name], int(positives[index]), *counts[index].tolist()]
             for index, name in enumerate(errors.classes)

@@ -19,7 +19,7 @@ class Table:
     Attributes:
         key: its name in JSON.
         title: what it shows.
-        columns: heads of the columns; the first is that of the rows' names.
+        columns: heads of the columns, no two alike; the first is that of the rows' names.
         rows: cells; None where there is nothing to say.
         note: how to read it.
         decimals: of its fractions.
