@@ -213,8 +213,8 @@ def _kinds(errors: Errors) -> Table:
         "Errors",
         ["error", "number", "costs AP", "what it is"],
         rows,
-        f"AP at IoU 0.5 is {format_cell(errors.ap())}, and would be higher by «costs AP» without "
-        "the errors of a kind",
+        f"AP at IoU 0.5 is {format_cell(errors.present_ap)}, and would be higher by «costs AP» "
+        "without the errors of a kind",
         decimals=2,
     )
 
@@ -284,7 +284,7 @@ def _errors_by_attribute(pair: Pair, errors: Errors) -> list[Table]:
         rows: list[list[Cell]] = []
         for value, own in pair.groups(attribute).items():
             part = errors.of_pictures(own)
-            rows.append([value, part.ap(), *(part.cost(kind) for kind in KINDS)])
+            rows.append([value, part.present_ap, *(part.cost(kind) for kind in KINDS)])
         tables.append(
             table(
                 f"errors_by_{attribute}",
