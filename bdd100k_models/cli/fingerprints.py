@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in catalogue.list_models():
         sketch = fingerprints.sketch(state_shapes(load_config(name)))
         groups.setdefault(tuple(sketch), []).append(name)
-    content = [{"sketch": list(key), "models": names} for key, names in groups.items()]
+    content = [{"sketch": " ".join(key), "models": names} for key, names in groups.items()]
     if args.check:
         stale = not fingerprints.FILE.is_file() or read_json(fingerprints.FILE) != content
         print(f"{fingerprints.FILE} is {'stale: run tools/fingerprints.py' if stale else 'right'}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from bdd100k_models.files import read_json
 from bdd100k_models.weights.fitting import is_learned
 
-#: The sketches, as ``{"sketch": [hex, …], "models": [name, …]}``, equal ones once.
+#: The sketches, as ``{"sketch": "HEX HEX …", "models": [NAME, …]}``, equal ones once.
 FILE = Path(__file__).with_suffix(".json")
 
 #: Hashes of a sketch, and hexadecimal digits of each.
@@ -54,11 +54,11 @@ def sketch(shapes: Mapping[str, Sequence[int]]) -> list[str]:
 def nearest(shapes: Mapping[str, Sequence[int]]) -> Nearest | None:
     """The model of the catalogue with most names and shapes in common; None where few are."""
     own = sketch(shapes)
-    best, group = max(
-        ((_share(own, group["sketch"]), group["models"]) for group in _groups()),
+    best, names = max(
+        ((_share(own, theirs), names) for theirs, names in _groups()),
         key=lambda pair: pair[0],
     )
-    return Nearest(group[0], best, len(group) - 1) if best >= _NEAR else None
+    return Nearest(names[0], best, len(names) - 1) if best >= _NEAR else None
 
 
 def _share(one: Sequence[str], other: Sequence[str]) -> float:
@@ -68,6 +68,6 @@ def _share(one: Sequence[str], other: Sequence[str]) -> float:
 
 
 @lru_cache(maxsize=1)
-def _groups() -> list[dict[str, list[str]]]:
-    groups: list[dict[str, list[str]]] = read_json(FILE)
-    return groups
+def _groups() -> list[tuple[list[str], list[str]]]:
+    """Sketches, and the names of their models."""
+    return [(group["sketch"].split(), group["models"]) for group in read_json(FILE)]

@@ -29,7 +29,7 @@ def test_each_model_has_a_sketch() -> None:
     assert sorted(name for group in groups for name in group["models"]) == sorted(
         catalogue.list_models()
     )
-    assert {len(group["sketch"]) for group in groups} <= {fingerprints._HASHES, 22}
+    assert all(20 < len(group["sketch"].split()) <= 48 for group in groups)
 
 
 def test_a_model_is_nearest_to_itself(shapes: dict[str, tuple[int, ...]]) -> None:
