@@ -199,8 +199,9 @@ def find_public(model: PublishedModel, report: Callable[[str], None] = print) ->
     raise UserError(
         f"no public weights for {model.name}: looked in {', '.join(looked)}"
         + (f" ({'; '.join(failures)})" if failures else "")
-        + f". {source.host} belongs to others and is not always there. Ways that work: later; put "
-        f"{source.filename} from anywhere at {stored}; set {MIRRORS_VARIABLE} to a mirror that "
+        + f". {source.host} belongs to others and is not always there. Ways that work: try "
+        f"later; python tools/download.py {model.name} --public --from FILE, with a copy of the "
+        f"file from anywhere; set {MIRRORS_VARIABLE} to a mirror that "
         f"has {_PUBLIC_FOLDER}/{stored.name}; --checkpoint FILE"
     )
 

@@ -19,8 +19,13 @@ import torch
 from mmcv import Config
 from torch import nn
 
-from bdd100k_models import Predictor, load_config
+from bdd100k_models import Predictor, build_model, load_config
+from bdd100k_models.cli import evaluate, pack_submission
+from bdd100k_models.cli.test import main
 from bdd100k_models.engine.model import build_network
+from bdd100k_models.errors import UserError
+from bdd100k_models.evaluation.predictions import whose
+from bdd100k_models.files import REPOSITORY
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord, StepsPipeline
 from bdd100k_models.tasks.zero_shot import ZeroShot
@@ -458,3 +463,164 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+DET = "faster_rcnn_r50_fpn_1x_det_bdd100k"
+ROAD = "fcn_r50-d8_769x769_40k_drivable_bdd100k"
+
+
+def script(task: str, name: str, options: dict[str, Any], *argv: str) -> int:
+    """``test.py`` of a task with public weights, in this process."""
+    small = {"data.test.pipeline.1.img_scale": SIZE, **options}
+    changes = [f"{key}={_written(value)}" for key, value in small.items()]
+    argv = ("--checkpoint", "public", "--device", "cpu", "--workers", "0", *argv)
+    return main(task, [name, *argv, "--cfg-options", *changes])
+
+
+def _written(value: Any) -> str:
+    return str(value).replace(" ", "")
+
+
+def test_a_run_says_whose_weights_they_are_on_a_line_and_in_a_file(
+    serve: Callable[..., Served],
+    picture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = {**_FPN, **_BOX}
+    served = serve(DET, options, 0.5)
+    out = tmp_path / "out"
+    argv = ["--images", str(picture), "--format-dir", str(out)]
+    assert script("det", DET, options, *argv) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "public weights" in line]
+    assert said == [
+        f"public weights: {served.source.filename} of MMDetection, trained on COCO, box AP 40.3 "
+        f"there; not the zoo's, scores are not those of the card of {DET}; no source for rider; "
+        "near, not the same: pedestrian from person, traffic sign from stop sign"
+    ]
+    facts = json.loads((out / "public_weights.json").read_text())
+    assert facts["note"] == said[0]
+    assert facts["urls"] == list(served.source.urls)
+    assert facts["classes"]["pedestrian"] == ["person"] and facts["classes"]["rider"] == []
+    (frame,) = json.loads((out / "det.json").read_text())["frames"]
+    assert {label["category"] for label in frame["labels"]} <= set(classes.DET)
+    assert whose("det", out) == whose("det", out / "det.json") == said[0]
+    assert whose("det", tmp_path) is None
+    store = tmp_path / "store"
+    assert [path.name for path in store.rglob("*.pth")] == [served.source.filename]
+    assert not (store / "det").exists()
+
+    # The same folder with weights of one's own is no longer one of public weights.
+    own = tmp_path / "own.pth"
+    network = build_model(load_config(DET, options=options))
+    torch.save({"state_dict": network.state_dict()}, own)
+    changes = [f"{key}={_written(value)}" for key, value in options.items()]
+    argv += ["--checkpoint", str(own), "--device", "cpu", "--workers", "0"]
+    assert main("det", [DET, *argv, "--cfg-options", *changes]) == 0
+    assert not (out / "public_weights.json").exists()
+
+
+def test_roads_are_written_as_roads_and_never_scored(
+    serve: Callable[..., Served],
+    picture: Path,
+    tmp_path: Path,
+    mini_root: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    serve(ROAD, _SEG)
+    out = tmp_path / "out"
+    argv = ["--images", str(picture), "--format-dir", str(out), "--masks"]
+    assert script("drivable", ROAD, _SEG, *argv) == 0
+    assert sorted(path.name for path in out.iterdir() if path.suffix) == [
+        "public_weights.json",
+        "road.json",
+    ]
+    (frame,) = json.loads((out / "road.json").read_text())["frames"]
+    assert {label["category"] for label in frame["labels"]} <= {"road", "background"}
+    assert "drivable lanes it does not know" in capsys.readouterr().out
+    mask = cv2.imread(str(out / "road_masks" / "street.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == SIZE[::-1] and set(np.unique(mask)) <= {0, 1}
+    for predictions in (out / "road.json", out / "road_masks"):
+        with pytest.raises(UserError, match="holds roads that public weights found"):
+            evaluate.main(["drivable", str(predictions), "--data-root", str(mini_root)])
+    with pytest.raises(UserError, match="holds roads that public weights found"):
+        pack_submission.main(["drivable", str(out)])
+    argv = ["--eval", "--data-root", str(mini_root), "--format-dir", str(tmp_path / "scored")]
+    assert script("drivable", ROAD, _SEG, *argv) == 2
+    assert "finds roads, which are no drivable lanes" in capsys.readouterr().err
+    assert not (tmp_path / "scored").exists()
+
+
+def test_the_detector_of_poses_has_public_weights_too(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, kind = "res50_256x192_1x_pose_bdd100k", "res50_256x192_1x"
+    poses = serve(name, POSES[kind])
+    detector = "retinanet_pvtv2-b0_fpn_1x_det_bdd100k"  # a small one
+    people = serve(detector, {})
+    entries = {model.model.name: model.model for model in (poses, people)}
+    monkeypatch.setattr(store, "published_model", lambda path: entries[Path(path).stem])
+    said: list[str] = []
+    predictor = Predictor(
+        name, "public", device="cpu", cfg_options=POSES[kind], detector=detector, report=said.append
+    )
+    assert predictor.detector is not None and predictor.detector.public is not None
+    assert [line.split(" of ")[1][:7] for line in said if "public weights" in line] == [
+        "MMDetec",
+        "MMPose,",
+    ]
+
+
+def test_build_model_gives_the_network_of_the_source(serve: Callable[..., Served]) -> None:
+    served = serve(ROAD, _SEG)
+    network: Any = build_model(load_config(ROAD, options=_SEG), checkpoint="public")
+    assert network.CLASSES == classes.SEM_SEG
+    own = network.state_dict()
+    assert own.keys() == served.network.state_dict().keys()
+    assert all(torch.equal(own[key], value) for key, value in served.network.state_dict().items())
+
+
+def test_classes_go_by_the_names_in_the_file(serve: Callable[..., Served], picture: Path) -> None:
+    """A file that says another order of the classes of its data set is believed."""
+    order = (*classes.SEM_SEG[1:], classes.SEM_SEG[0])
+    name = "fcn_r50-d8_512x1024_40k_sem_seg_bdd100k"
+    served = serve(name, _SEG, CLASSES=order)
+    theirs = np.asarray(served.results(picture))
+    found = predict(name, _SEG, picture)[0].arrays["class_map"]
+    np.testing.assert_array_equal(found, (theirs + 1) % 19)
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("vgg11_5x_224x224_scene_tag_bdd100k", "trained on ImageNet-1k.* fit the backbone and"),
+            ("cascade_rcnn_swin-t_fpn_3x_det_bdd100k", "fit backbone and neck and can start a tr"),
+            ("fpn_r50_gn_512x1024_40k_sem_seg_bdd100k", "load_from=public"),
+        ],
+    )
+    def test_weights_that_only_start_a_training(self, name: str, message: str) -> None:
+        with pytest.raises(UserError, match=message) as caught:
+            Predictor(name, "public", device="cpu")
+        assert "\n" not in str(caught.value)
+
+    def test_a_model_without_any(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        bare = replace(catalogue.find(DET), public=None)
+        monkeypatch.setattr(store, "published_model", lambda _: bare)
+        with pytest.raises(UserError, match="no public weights are known that fit it"):
+            Predictor(DET, "public", device="cpu")
+
+    def test_a_config_of_ones_own(self, tmp_path: Path) -> None:
+        path = tmp_path / "mine.py"
+        path.write_text(f'_base_ = "{REPOSITORY}/det/configs/det/{DET}.py"\n')
+        with pytest.raises(UserError, match="not a published config, so no public weights"):
+            Predictor(path, "public", device="cpu")
+
+    def test_a_file_of_another_model_under_a_name_without_a_hash(
+        self, serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        served = serve(ROAD, _SEG)
+        model = replace(catalogue.find(DET), public=replace(served.source, dataset="COCO"))
+        monkeypatch.setattr(store, "published_model", lambda _: model)
+        with pytest.raises(UserError, match="does not fit this model"):
+            Predictor(DET, "public", device="cpu", cfg_options={**_FPN, **_BOX})

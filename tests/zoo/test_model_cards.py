@@ -182,7 +182,7 @@ def test_public_weights_have_a_section_of_their_own(root: Path) -> None:
     text = model_cards.rendered_readme("det", root)
     cards, public = text.split(model_cards.PUBLIC_BEGIN)
     assert "x-01234567" not in cards
-    assert "**not** those weights" in public
+    assert "**not** the published weights" in public
     assert "python det/test.py x --checkpoint public" in public
     assert (
         "| [x-01234567.pth](https://a.org/x-01234567.pth), "
