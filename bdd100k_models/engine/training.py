@@ -166,13 +166,14 @@ def _prepare(
 
 def _load_from(task: Task, cfg: Config, network: nn.Module, logger: logging.Logger) -> None:
     """Weights to start from; what does not fit, such as a head for other classes, begins anew."""
-    path = weights.find_checkpoint(cfg, task.name, report=logger.info)
-    if cfg.load_from != weights.PUBLIC:
+    model = weights.public_start(cfg)
+    if model is None:
+        path = weights.find_checkpoint(cfg, task.name, report=logger.info)
         weights.start_from(network, path, logger.info, task=task.name)
         return
-    source = weights.public_model(cfg).public
-    assert source is not None  # or nothing would have been found
-    weights.start_from_public(network, path, source, task.name, logger.info)
+    path = weights.find_public(model, logger.info)
+    assert model.public is not None  # or nothing would have been found
+    weights.start_from_public(network, path, model.public, task.name, logger.info)
 
 
 def _changes(
