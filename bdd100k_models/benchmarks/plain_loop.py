@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models.benchmarks.stages import Spent, Stages, alone, memory_mib
+from bdd100k_models.benchmarks.stages import Spent, Stages, alone
 from bdd100k_models.files import write_json
+from bdd100k_models.system import peak_memory
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with stages("writing"):
         write(task, cfg, converted, args.out)
     seconds = time.time() - begun
-    memory, children = memory_mib()
+    memory, children = peak_memory()
 
     network.forward = forward
     some = range(min(ALONE, len(dataset)))

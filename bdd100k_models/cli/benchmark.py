@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.cli.test import PRECISIONS
 from bdd100k_models.errors import UserError
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script: one subcommand for each part that can be measured."""
-    parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__)
+    parser = Parser(prog="benchmark.py", description=__doc__)
     parts = parser.add_subparsers(required=True, metavar="PART")
     converters = parts.add_parser("converters", help="arrays to Scalabel labels")
     converters.add_argument(

@@ -14,9 +14,9 @@ DIFFERS = 1
 _GROUPS = ("ops", "models", "training", "ranks")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> arguments.Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog="check_device.py",
         description="Compare a GPU with the CPU: operations, a model of each task in each number "
         "format and compiled, training steps with a signal and a resume, two ranks.",

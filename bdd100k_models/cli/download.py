@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from bdd100k_models import weights
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 from bdd100k_models.zoo.public import PublicSource
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="download.py",
         description="Fetch weights of published models into the local store "
         f"(${weights.STORE_VARIABLE}, else ~/.cache/bdd100k_models), from the mirrors in "

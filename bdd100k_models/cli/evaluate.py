@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bdd100k_models import config, evaluation
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.evaluation import Form
 from bdd100k_models.evaluation.predictions import whose
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="evaluate.py",
         description="Score predictions with the official BDD100K and Scalabel evaluators.",
     )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
 from bdd100k_models import weights
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.zoo import catalogue, tasks
 from bdd100k_models.zoo.catalogue import PublishedModel
 from bdd100k_models.zoo.public import PublicSource
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="list_models.py",
         description="List the published models.",
         epilog="Weights: published, on a server that has been gone since March 2026; local, the "
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--format", choices=("table", "json", "names"), default="table", help="default: table"
     )
     parser.add_argument(
-        "--all", action="store_true", help="also models that other code bases run (MOT, Vis4D)"
+        "--all", action="store_true", help="also models that other code bases run (Vis4D)"
     )
     return parser
 
@@ -46,8 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: an unknown name, a pattern without a match, or a metric that none has.
     """
     args = build_parser().parse_args(argv)
-    external = args.all or args.task in ("mot", "mots")
-    models = catalogue.select(args.patterns, args.task, external=external)
+    models = catalogue.select(args.patterns, args.task, external=args.all)
     if args.sort:
         models = ranked(models, args.sort)
     if args.format == "json":

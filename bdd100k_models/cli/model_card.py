@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue, model_cards
 from bdd100k_models.zoo.tasks import TASKS, facts
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="model_card.py",
         description="Render the tables of TASK/README.md from TASK/metafile.yml.",
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.evaluation import submission
 from bdd100k_models.evaluation.predictions import whose
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pack_submission.py",
         description="Check predictions and pack them for the EvalAI server of their task.",
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, positive
 
 #: Exit status when a wanted task could not be prepared.
 NOT_PREPARED = 1
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(prog="prepare_data.py", description=__doc__)
+    parser = Parser(prog="prepare_data.py", description=__doc__)
     parser.add_argument(
         "--data-root",
         type=Path,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from bdd100k_models.cli.arguments import Parser
 
-def make_parser() -> argparse.ArgumentParser:
+
+def make_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="print_config.py",
         description="Print a config with everything that it takes from its bases: "
         "tools/print_config.py CONFIG > my_config.py",

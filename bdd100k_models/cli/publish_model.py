@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdd100k_models.cli.arguments import Parser
 
-def make_parser() -> argparse.ArgumentParser:
+
+def make_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="publish_model.py",
         description="Strip a checkpoint of what only training needs, name it by its hash, write "
         "its MD5 beside it, and print the entry for metafile.yml.",

@@ -37,9 +37,9 @@ def main(task_name: str, argv: Sequence[str] | None = None) -> int:
     )
 
 
-def make_parser(task: Task) -> argparse.ArgumentParser:
+def make_parser(task: Task) -> arguments.Parser:
     """The arguments of a task's ``test.py``."""
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog="test.py",
         description=f"{task.facts.title}: run a model over images and write its results.",
     )
@@ -53,7 +53,11 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     )
     what.add_argument("--split", choices=("val", "test"), default="val")
     what.add_argument(
-        "--images", metavar="DIR|FILE|GLOB", help="pictures of your own; no annotations needed"
+        "--images",
+        metavar="DIR|FILE|GLOB",
+        help="videos of your own, each a folder of frames or a file; no annotations needed"
+        if task.facts.videos
+        else "pictures of your own; no annotations needed",
     )
     what.add_argument("--limit", type=arguments.positive, metavar="N", help="only the first N")
     output = parser.add_argument_group("output")
@@ -72,7 +76,9 @@ def make_parser(task: Task) -> argparse.ArgumentParser:
     run = parser.add_argument_group("how to run")
     arguments.add_device(run)  # type: ignore[arg-type]
     run.add_argument("--batch-size", type=arguments.positive, default=1, metavar="N")
-    run.add_argument("--workers", type=int, metavar="N", help="processes that load pictures")
+    run.add_argument(
+        "--workers", type=arguments.count, metavar="N", help="processes that load pictures"
+    )
     run.add_argument("--precision", choices=PRECISIONS, default="auto")
     run.add_argument("--fuse-conv-bn", action="store_true", help="fold batch norm into convolution")
     run.add_argument("--compile", action="store_true", help="torch.compile the backbone")
@@ -129,6 +135,7 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models.engine.run import RunOptions, run, score
     from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
+    from bdd100k_models.tasks.base import passed_over
     from bdd100k_models.tasks.zero_shot import ZeroShot
     from bdd100k_models.weights import PUBLIC, public_model
 
@@ -144,6 +151,9 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
             task.options_from(args), cfg, split=args.split, images=args.images is not None
         )
         records = task.records(cfg, options, split=args.split, images=args.images)[: args.limit]
+        others = passed_over(args.images) if args.images is not None and ranks.first else None
+        if others is not None:
+            print(f"note: {others}", file=sys.stderr)
         if args.eval is not None and ranks.first:
             truth = evaluation.ground_truth_path(task.name, root, args.split)
             evaluation.check_ground_truth(task.name, truth)
@@ -192,13 +202,20 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         scores.save(places.out / "scores.json")
         write_json(places.out / "summary.json", scores.summary)
         print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
-    _tell_failed(outcome.failed, places.out)
+    _tell_failed(outcome.failed, len(records), places.out)
     return status
 
 
-def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+def _tell_failed(failed: Mapping[str, str], images: int, out: Path) -> None:
     """The last word, on images that have no result."""
-    if failed:
+    if len(failed) == images > 1:
+        first = next(iter(failed.values()))
+        print(
+            f"error: all {images} images failed, the first: {first}; look at the config and at "
+            f"{out / 'errors.json'}, which names all",
+            file=sys.stderr,
+        )
+    elif failed:
         first = next(iter(failed.values()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         print(

@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return arguments.run(lambda: _train(argv), _STOPPED)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> arguments.Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog="train.py", description="Train the model of a config, of any task."
     )
     arguments.add_config(parser)
@@ -45,6 +45,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="go on from the newest whole checkpoint in the work dir, if there is one",
     )
     start.add_argument(
+        "--allow-changes",
+        action="store_true",
+        help="with --resume: go on with other settings than those of the checkpoint",
+    )
+    start.add_argument(
         "--overwrite", action="store_true", help="remove the checkpoints of an earlier run"
     )
     start.add_argument(
@@ -54,7 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     run = parser.add_argument_group("how to run")
     arguments.add_device(run)  # type: ignore[arg-type]
-    run.add_argument("--seed", type=_seed, metavar="N", help="default: drawn, and printed")
+    run.add_argument(
+        "--seed", type=arguments.count, metavar="N", help="default: drawn, and printed"
+    )
     run.add_argument(
         "--deterministic", action="store_true", help="only algorithms that repeat to the bit"
     )
@@ -64,7 +71,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="stop after step N with a checkpoint; the schedule stays that of the config",
     )
-    run.add_argument("--workers", type=_workers, metavar="N", help="processes that load pictures")
+    run.add_argument(
+        "--workers", type=arguments.count, metavar="N", help="processes that load pictures"
+    )
     run.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -79,28 +88,17 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**31 - 1}")
-    return value
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return value
-
-
 def _train(argv: Sequence[str] | None) -> int:
     args = make_parser().parse_args(argv)
     if args.resume and args.overwrite:
         raise UserError("--resume and --overwrite exclude each other")
+    if args.allow_changes and not args.resume:
+        raise UserError("--allow-changes goes with --resume")
 
     from bdd100k_models import config
     from bdd100k_models.engine import training
     from bdd100k_models.engine.ranks import join
+    from bdd100k_models.engine.settings import check_settings
     from bdd100k_models.tasks import task_of
 
     ranks = join(args.launcher, args.device, args.local_rank)
@@ -111,6 +109,7 @@ def _train(argv: Sequence[str] | None) -> int:
             task.register()
             options = config.parse_options(args.cfg_options)
             cfg = config.load_config(args.config, options=options, data_root=args.data_root)
+            check_settings(cfg, task)
             settings = _settings(args, cfg, published, ranks)
         _pretrained(cfg, args, ranks)
         validation = None
@@ -142,6 +141,7 @@ def _settings(
         resume=args.resume,
         overwrite=args.overwrite,
         scale_lr=args.auto_scale_lr,
+        allow_changes=args.allow_changes,
     )
 
 

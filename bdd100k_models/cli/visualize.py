@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.frames import Frame
 from bdd100k_models.frames.reading import check_labels, read_frames
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="visualize.py",
         description="Draw predictions, or labels, in Scalabel JSON onto their pictures.",
     )

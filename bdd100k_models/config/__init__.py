@@ -8,7 +8,7 @@ from bdd100k_models.config.loading import (
     read_config,
 )
 from bdd100k_models.config.options import apply_options, parse_options
-from bdd100k_models.config.text import standalone_text
+from bdd100k_models.config.text import read_text, standalone_text
 
 __all__ = [
     "DATA_ROOT_VARIABLE",
@@ -17,6 +17,7 @@ __all__ = [
     "load_config",
     "parse_options",
     "read_config",
+    "read_text",
     "registry_hint",
     "standalone_text",
 ]

@@ -1,8 +1,8 @@
 """A config file made ready to run: found by path or published name, with overrides and data root.
 
 Configs write ``data/bdd100k/…``. What stands there is, in this order, the ``data_root`` given, the
-environment variable ``BDD100K_DATA_ROOT``, or ``data/bdd100k`` in the repository: never a path
-relative to the current folder.
+environment variable ``BDD100K_DATA_ROOT``, or ``data/bdd100k`` in the repository, whatever the
+current folder; with an installed package, in the current folder.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import ast
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bdd100k_models import compat
 from bdd100k_models.config.options import apply_options
-from bdd100k_models.errors import UserError
-from bdd100k_models.files import REPOSITORY
+from bdd100k_models.errors import UserError, let_go
+from bdd100k_models.files.places import workspace
 from bdd100k_models.zoo.configs import find_config, published_elsewhere
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DATA_ROOT_IN_CONFIGS = "data/bdd100k"
 
 def data_root(given: str | Path | None = None) -> Path:
     """The folder that holds ``images/``, ``labels/`` and ``jsons/``, as an absolute path."""
-    chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or REPOSITORY / _DATA_ROOT_IN_CONFIGS
+    chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or workspace() / _DATA_ROOT_IN_CONFIGS
     return Path(chosen).expanduser().resolve()
 
 
@@ -42,6 +42,7 @@ def read_config(config: str | Path) -> Config:
         UserError: not found, or the file does not evaluate (the message names file and reason), or
             its bases go round in a circle (the message names it).
     """
+    compat.check_packages()
     from mmcv import Config
 
     path = find_config(config)
@@ -50,7 +51,8 @@ def read_config(config: str | Path) -> Config:
     try:
         cfg = Config.fromfile(os.fspath(path))
     except (Exception, SystemExit) as error:  # a config is a program: it can fail in any way
-        _drop_temporary_files(error)
+        # mmcv (1.7.0) has a copy of the config open, and has removed the folder that it is in.
+        let_go(error)
         sys.path[:] = search_path  # mmcv leaves the folder of its copy there
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
         if isinstance(error, SystemExit):
@@ -93,19 +95,6 @@ def _bases(path: Path) -> list[Path]:
     if not isinstance(names, (list, tuple)):
         return []
     return [Path(os.path.abspath(path.parent / name)) for name in names if isinstance(name, str)]
-
-
-def _drop_temporary_files(error: BaseException) -> None:
-    """Let go, silently, of the copy of a config that mmcv (1.7.0) has open when reading it fails.
-
-    Its folder is removed before it, so that Python would print a second error when it goes.
-    """
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        traceback.clear_frames(error.__traceback__)
-    finally:
-        sys.unraisablehook = hook
 
 
 def load_config(

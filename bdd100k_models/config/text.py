@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,42 @@ def standalone_text(cfg: Config) -> str:
         return "".join(f"{key} = {_literal(cfg[key], len(key) + 3, 0)}\n" for key in cfg)
     except TypeError as error:
         raise UserError(f"{cfg.filename} cannot be printed: {error}") from error
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """What :func:`standalone_text` wrote, or mmcv did; nothing in it is run.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    try:
+        body = ast.parse(text).body
+        content = {}
+        for node in body:
+            if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+                raise ValueError("a config's text has assignments alone")
+            content[node.targets[0].id] = _value(node.value)
+    except (SyntaxError, RecursionError, MemoryError, TypeError) as error:
+        raise ValueError(f"no text of a config: {error}") from error
+    return content
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "dict" and not node.args:
+            return {str(item.arg): _value(item.value) for item in node.keywords}
+        if node.func.id == "float" and len(node.args) == 1:
+            return float(ast.literal_eval(node.args[0]))
+    if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError("a config's text has no **")
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_value, node.values), strict=True))
+    if isinstance(node, ast.List):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_value(item) for item in node.elts)
+    return ast.literal_eval(node)
 
 
 def _check_key(key: object, filename: str | None) -> None:

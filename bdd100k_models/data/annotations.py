@@ -8,20 +8,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.files import read_json
+from bdd100k_models.frames import rle
 from bdd100k_models.frames.reading import picture_names
 
 
+def read_coco(
+    path: Path, *, panoptic: bool = False, masks: bool = False, keypoints: int | None = None
+) -> dict[str, Any]:
+    """The content of a COCO file that is trained or validated on.
+
+    Raises:
+        FileNotFoundError: not there.
+        UserError: not JSON, or see :func:`check_coco`.
+    """
+    path.stat()
+    content: dict[str, Any] = read_json(path, "annotations")
+    check_coco(content, f"annotations {path}", panoptic=panoptic, masks=masks, keypoints=keypoints)
+    return content
+
+
 def check_coco(
-    content: Any, where: str, *, panoptic: bool = False, keypoints: int | None = None
+    content: Any,
+    where: str,
+    *,
+    panoptic: bool = False,
+    masks: bool = False,
+    keypoints: int | None = None,
 ) -> None:
     """Check the content of a COCO file that is trained or validated on.
 
     Args:
         content: as JSON has it.
         where: begins the message, such as ``annotations x.json``.
+        masks: every annotation must have the outline of its object: polygons, or run lengths.
         panoptic: annotations list their segments, which have the boxes and areas.
         keypoints: number of keypoints that every annotation with keypoints must have.
 
@@ -61,6 +85,9 @@ def check_coco(
             if lacking is not None:
                 value = entry.get(lacking) if isinstance(entry, dict) else None
                 raise _problem(where, "annotation", index, lacking, value)
+        if masks and not _is_outline(annotation.get("segmentation")):
+            value = annotation.get("segmentation")
+            raise _problem(where, "annotation", index, "segmentation", value)
         points = annotation.get("keypoints")
         if keypoints is not None and points is not None and not _are_numbers(points, 3 * keypoints):
             raise _problem(where, "annotation", index, "keypoints", points)
@@ -76,6 +103,28 @@ def _missing(entry: Any, category_ids: Collection[int]) -> str | None:
     if not _are_numbers(entry.get("bbox"), 4):
         return "bbox"
     return None if _are_numbers([entry.get("area")], 1) else "area"
+
+
+def _is_outline(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(
+            isinstance(polygon, list)
+            and len(polygon) >= 6
+            and len(polygon) % 2 == 0
+            and _are_numbers(polygon, len(polygon))
+            for polygon in value
+        )
+    if isinstance(value, dict) and isinstance(value.get("counts"), list):
+        size, counts = value.get("size"), value["counts"]
+        whole = all(_is_id(count) and count >= 0 for count in counts)
+        if not whole or not isinstance(size, list) or not _are_numbers(size, 2):
+            return False
+        return bool(sum(counts) == size[0] * size[1])
+    try:
+        rle.check(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _problem(where: str, kind: str, index: int, key: str, value: Any) -> UserError:

@@ -9,12 +9,11 @@ What it does, where a network's modules allow it, and leaves everything else as 
   enough, see :mod:`bdd100k_models.engine.winograd`;
 - the activation after a convolution, and the addition that closes a residual block, happen while
   the convolution writes its result, and not in passes over memory of their own;
-- freed memory stays with the process, see :func:`keep_memory`.
+- freed memory stays with the process, see :func:`bdd100k_models.system.keep_freed_memory`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
 import os
@@ -29,9 +28,6 @@ from torch import Tensor, nn
 
 from bdd100k_models.engine import winograd
 
-#: Parameters of glibc's mallopt.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-
 _PACKAGES = ("mmcls", "mmdet", "mmseg", "mmpose")
 
 
@@ -43,25 +39,6 @@ def repeat_for_any_threads() -> None:
     computes, so this comes before any network is built.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Keep memory that tensors free for the tensors to come, for the rest of the process.
-
-    glibc gives every large block back to the system as it is freed. The maps of a forward pass are
-    such blocks: without this, a good third of a pass on a CPU goes to pages that are cleared anew.
-    Where the C library is another one, nothing happens.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-        glibc = ctypes.CDLL(None).gnu_get_libc_version
-    except (AttributeError, OSError, TypeError):
-        return
-    if glibc is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_M_TOP_PAD, 64 * 2**20)
 
 
 def accelerate(network: nn.Module, *, pack: bool = True) -> None:
@@ -83,7 +60,7 @@ def accelerate(network: nn.Module, *, pack: bool = True) -> None:
             module.forward = MethodType(_norm_groups, module)
     if packing_works():
         for module in list(network.modules()):
-            if _is_plain_convolution(module):
+            if is_plain_convolution(module):
                 PackedConv2d.adopt(module)
         uses = _Uses(network)
         for module in list(network.modules()):
@@ -98,7 +75,7 @@ def _set_layout(network: nn.Module, layout: torch.memory_format) -> None:
     for module in network.modules():
         if isinstance(module, PackedConv2d):
             module.layout = layout
-        elif _is_plain_convolution(module):
+        elif is_plain_convolution(module):
             module.to(memory_format=layout)
 
 
@@ -145,7 +122,7 @@ def _fold_norms(owner: nn.Module, uses: _Uses) -> None:
         norm = owner._modules[name]
         if (
             norm is not None
-            and (_is_plain_convolution(conv) or _is_plain_deconvolution(conv))
+            and (is_plain_convolution(conv) or _is_plain_deconvolution(conv))
             and _is_batch_norm(norm)
             and uses.once(conv)
             and uses.once(norm)
@@ -185,7 +162,7 @@ def _is_batch_norm(norm: Any) -> bool:
     )
 
 
-def _is_plain_convolution(module: nn.Module) -> bool:
+def is_plain_convolution(module: nn.Module) -> bool:
     """A two-dimensional convolution that computes what torch's own class does."""
     return (
         _computes_as(module, nn.Conv2d)
@@ -307,7 +284,7 @@ class PackedConv2d(nn.Conv2d):
         packable = self.layout == torch.channels_last and input.dim() == 4 and input.numel()
         if dtype is None or not packable:
             return self._plain(input, activation, other)
-        if dtype == torch.float32 and self._by_winograd(input):
+        if dtype == torch.float32 and winograd.fits(self, input):
             if self._winograd is None:
                 self._winograd = winograd.transform_weights(self.weight)
             return winograd.convolve(
@@ -341,26 +318,6 @@ class PackedConv2d(nn.Conv2d):
                 "",
             )
         return result
-
-    def _by_winograd(self, input: Tensor) -> bool:
-        """Whether the convolution is one that needs fewer multiplications in another way."""
-        if (
-            self.kernel_size != (3, 3)
-            or self.stride != (1, 1)
-            or self.groups != 1
-            or self.dilation[0] != self.dilation[1]
-        ):
-            return False
-        above, left = self.padding
-        dilation = self.dilation[0]
-        _, channels, height, width = input.shape
-        return winograd.pays(
-            channels,
-            self.out_channels,
-            height + 2 * (above - dilation),
-            width + 2 * (left - dilation),
-            dilation,
-        )
 
     def _plain(self, input: Tensor, activation: str, other: Tensor | None) -> Tensor:
         result = super().forward(input)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch
 
 from bdd100k_models import weights
 from bdd100k_models.config import load_config, registry_hint
-from bdd100k_models.engine.acceleration import accelerate, keep_memory, repeat_for_any_threads
+from bdd100k_models.engine.acceleration import accelerate, repeat_for_any_threads
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -31,14 +31,17 @@ from bdd100k_models.engine.model import load_network, name_classes, public_weigh
 from bdd100k_models.engine.precision import apply_precision
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import keep_freed_memory
 from bdd100k_models.tasks import task_of
 from bdd100k_models.tasks.base import (
     ImageRecord,
     Pipeline,
     Prediction,
     Task,
+    VideoPlace,
     records_of_images,
 )
+from bdd100k_models.tasks.videos import records_of_videos
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -118,7 +121,7 @@ class Predictor:
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
             if chosen.type == "cpu":
-                keep_memory()
+                keep_freed_memory()
                 repeat_for_any_threads()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn
@@ -214,8 +217,9 @@ class Predictor:
 
         Args:
             images: a picture file, a folder, a glob pattern; an array, (H, W, 3) uint8 RGB; a PIL
-                picture; or any iterable of these, a generator too.
-            batch_size: pictures that go through the network together.
+                picture; or any iterable of these, a generator too. For tracking what ``--images``
+                takes, or an iterable of pictures, which are the frames of one video in order.
+            batch_size: pictures that go through the network together; frames of videos go alone.
             strict: raise at a picture that cannot be read or predicted; else its result says so
                 in ``error``.
 
@@ -223,7 +227,11 @@ class Predictor:
             UserError: nothing at a path, or with ``strict`` the first picture that failed.
         """
         next_id = self.converter.outputs[0].first_id
-        records = self.task.complete(records_of(images), self.cfg, self.options)
+        records: Iterator[ImageRecord]
+        if self.task.facts.videos:
+            records, batch_size = iter(frames_of(images)), 1
+        else:
+            records = self.task.complete(records_of(images), self.cfg, self.options)
         for batches in load_ahead(records, self.pipeline, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
@@ -405,6 +413,21 @@ def records_of(images: Any) -> Iterator[ImageRecord]:
             yield ImageRecord(index, name, name, pixels=_pixels(item))
 
 
+def frames_of(images: Any) -> Iterator[ImageRecord]:
+    """Frames of videos of whatever :meth:`Predictor.__call__` takes.
+
+    Raises:
+        UserError: nothing at a path, or an object that is no picture.
+    """
+    if isinstance(images, (str, os.PathLike)):
+        yield from records_of_videos(os.fspath(images))
+        return
+    for record in records_of(images):
+        place = VideoPlace("video", record.index)
+        name = f"video/video-{record.index + 1:07d}.jpg"
+        yield replace(record, name=name, place=place)
+
+
 def _is_one(images: Any) -> bool:
     return isinstance(images, (str, os.PathLike)) or hasattr(images, "__array_interface__")
 
@@ -442,6 +465,8 @@ def _size(record: ImageRecord) -> tuple[int, int]:
 
 def network_problem(record: ImageRecord, error: Exception) -> Problem:
     """What a network tripped over, as the problem of one picture."""
+    if isinstance(error, UserError):
+        return Problem(record, f"{record.path}: {error}", own=True)
     text = str(error)
     memory = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
         "allocate memory" in text or "out of memory" in text

@@ -20,7 +20,8 @@ import mmcv
 import torch
 from mmcv.runner import EpochBasedRunner, IterBasedRunner
 
-from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models import system
+from bdd100k_models.engine.ranks import Ranks, SharedError
 from bdd100k_models.errors import UserError
 
 #: Seconds within which a signal that comes again is the same one.
@@ -95,10 +96,7 @@ class StoppingMixin:
         write_checkpoint(content, path)
         self._saved_at = steps
         if create_symlink:
-            link = path.with_name(".latest.pth")
-            link.unlink(missing_ok=True)
-            link.symlink_to(name)
-            link.replace(path.with_name("latest.pth"))
+            system.point_to(path.with_name("latest.pth"), Path(name))
 
     def _meta_at(self, epochs: int, steps: int, more: Mapping[str, Any]) -> dict[str, Any]:
         meta = plain({**(self.meta or {}), **more, "epoch": epochs, "iter": steps})
@@ -109,13 +107,21 @@ class StoppingMixin:
     def go_on_from(self, content: Mapping[str, Any]) -> None:
         """Take up weights, optimizer, schedule and loss scale of a checkpoint."""
         self.model.module.load_state_dict(content["state_dict"])
-        optimizers = self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
-        states = (
-            content["optimizer"] if isinstance(self.optimizer, dict) else {"": content["optimizer"]}
-        )
-        for key, optimizer in optimizers.items():
+        self.load_optimizer(content["optimizer"])
+        self.stand_at(content["meta"])
+
+    def load_optimizer(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of the optimizer, or of each where there are several."""
+        states = state if isinstance(self.optimizer, dict) else {"": state}
+        for key, optimizer in self.optimizers().items():
             optimizer.load_state_dict(states[key])
-        meta = content["meta"]
+
+    def optimizers(self) -> dict[str, Any]:
+        """The optimizers by name; that of a single one is empty."""
+        return self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
+
+    def stand_at(self, meta: Mapping[str, Any]) -> None:
+        """Take up the place in the schedule, and the loss scale."""
         self._epoch, self._iter = meta["epoch"], meta["iter"]
         for key in ("fp16", "hook_msgs"):
             if key in meta:
@@ -128,7 +134,8 @@ class StoppingMixin:
 
         Raises:
             KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
-            SharedError: a rank has no batch, as a picture cannot be read.
+            SharedError: a rank has no batch, as a picture cannot be read or a process that loads
+                them is gone; a checkpoint is written.
         """
         while True:
             batch, problem = None, None
@@ -146,10 +153,14 @@ class StoppingMixin:
 
         Raises:
             KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
-            SharedError: the ``problem`` of a rank.
+            SharedError: the ``problem`` of a rank; a checkpoint is written.
         """
         if self.ranks.any(self._signalled or problem is not None):
-            self.ranks.agree(problem)
+            try:
+                self.ranks.agree(problem)
+            except SharedError:
+                self._save_here()
+                raise
             self.interrupted = True
             self.stop_if_due()
 
@@ -163,11 +174,15 @@ class StoppingMixin:
         due = self.stop_after is not None and self._iter >= self.stop_after
         if not (self.interrupted or due):
             return
-        if self.ranks.first and self._saved_at != self._iter:
-            self.logger.info("saving a checkpoint of step %d; --resume goes on from it", self._iter)
-            self.save_checkpoint(self.work_dir)
+        self._save_here()
         self.ranks.barrier()  # a launcher ends all processes when the first of them has ended
         raise KeyboardInterrupt if self.interrupted else StopTrainingError
+
+    def _save_here(self) -> None:
+        """A checkpoint of the step that is done, if there is one and it has none yet."""
+        if self.ranks.first and self._iter not in (0, self._saved_at):
+            self.logger.info("saving a checkpoint of step %d; --resume goes on from it", self._iter)
+            self.save_checkpoint(self.work_dir)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

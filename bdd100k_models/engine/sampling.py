@@ -7,12 +7,14 @@ their batches together would.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +22,11 @@ import torch
 from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from bdd100k_models.engine import complaints
+from bdd100k_models.engine.loading import supervised
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import start_method
 
 
 class Draw(NamedTuple):
@@ -74,17 +79,28 @@ class SeededDataset(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, draw: Draw) -> Any:
+        complaints.listen()
         with seeded(draw.seed):
             try:
-                return self.dataset[draw.sample]
+                sample = self.dataset[draw.sample]
+                complaint = complaints.heard()
+                if complaint is not None:
+                    complaints.tell(describe(self.dataset, draw.sample), complaint)
+                return sample
+            except UserError as error:
+                return Unreadable(str(error))
             except OSError as error:
                 reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-            except (AttributeError, TypeError) as error:
-                if "NoneType" not in str(error):  # what a decoder gives for a damaged picture
-                    raise
-                reason = "a damaged picture or mask"
-        name = describe(self.dataset, draw.sample)
-        return Unreadable(f"{name} of data.train cannot be read ({reason})")
+                problem = f"cannot be read ({reason})"
+            except Exception as error:  # whatever a decoder or a pipeline step trips over
+                if "NoneType" in str(error):  # what a decoder gives for a damaged picture
+                    problem = "cannot be read (a damaged picture or mask)"
+                else:
+                    reason = (str(error).strip() or repr(error)).splitlines()[-1]
+                    problem = (
+                        f"does not get through its pipeline ({type(error).__name__}: {reason})"
+                    )
+        return Unreadable(f"{describe(self.dataset, draw.sample)} of data.train {problem}")
 
 
 def describe(dataset: Any, index: int) -> str:
@@ -133,17 +149,23 @@ def _pinned(data: Any) -> Any:
 
 
 class TrainingLoader(DataLoader[Any]):
-    """Batches; stops at a picture that cannot be read.
+    """Batches; stops at a picture that cannot be read, and where a loader process is gone.
 
     Iterating raises :class:`UserError` then.
     """
 
+    def fingerprint(self) -> str:
+        """How many samples there are, and a digest of the names of their pictures, in order."""
+        samples = self.dataset.dataset  # type: ignore[attr-defined]
+        digest = hashlib.sha256()
+        for index in range(len(samples)):
+            digest.update(f"{Path(describe(samples, index)).name}\0".encode())
+        return f"{len(samples)} ({digest.hexdigest()[:8]})"
+
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        for batch in super().__iter__():
+        for batch in supervised(super().__iter__):
             if isinstance(batch, Unreadable):
-                raise UserError(
-                    f"{batch.problem}; replace it, and go on from the last checkpoint with --resume"
-                )
+                raise UserError(f"{batch.problem}; mend it, and --resume goes on")
             yield batch.data
 
 
@@ -248,6 +270,7 @@ def make_training_loader(
         pin_memory=pin_memory,
         worker_init_fn=_quiet_worker if workers else None,
         persistent_workers=persistent_workers and workers > 0,
+        multiprocessing_context=start_method() if workers else None,
     )
 
 

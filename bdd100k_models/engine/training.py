@@ -23,7 +23,8 @@ from bdd100k_models.engine.model import without_sync_bn
 from bdd100k_models.engine.parallel import TrainedNetwork
 from bdd100k_models.engine.ranks import Ranks, hold_for_all, is_lost_peer
 from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingError, new_meta
-from bdd100k_models.engine.sampling import make_training_loader, seed_everything
+from bdd100k_models.engine.sampling import TrainingLoader, make_training_loader, seed_everything
+from bdd100k_models.engine.training_convolutions import speed_up_training
 from bdd100k_models.engine.validation import Validation
 from bdd100k_models.errors import UserError
 
@@ -50,6 +51,7 @@ class TrainingOptions:
         resume: go on from the newest whole checkpoint in ``work_dir``.
         overwrite: remove checkpoints of an earlier run.
         scale_lr: scale the learning rate linearly with the batch.
+        allow_changes: go on with other settings than those of the checkpoint.
     """
 
     work_dir: Path
@@ -63,6 +65,7 @@ class TrainingOptions:
     resume: bool = False
     overwrite: bool = False
     scale_lr: bool = False
+    allow_changes: bool = False
 
 
 def train(
@@ -129,8 +132,12 @@ def _prepare(
     loaders = _loaders(task, cfg, options, ranks, seed, batch, workers)
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
+    meta = _meta(task, cfg, options, seed, network.CLASSES, sizes.actual, loaders[0])
+    changed = _changes(resumed, meta, options, logger)
     if resumed is None and cfg.get("load_from"):
         _load_from(task, cfg, network, logger)
+    if options.device.type == "cpu":
+        speed_up_training(network)
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
@@ -139,17 +146,13 @@ def _prepare(
         optimizer=optimization.build_optimizer(network, cfg.optimizer),
         work_dir=os.fspath(options.work_dir),
         logger=logger,
-        meta=_meta(task, cfg, options, seed, network.CLASSES),
+        meta=meta,
         **_length(cfg),
     )
     runner.ranks, runner.stop_after, runner.timestamp = ranks, options.stop_after, stamp
     _register_hooks(runner, cfg, hook, seed, ranks, validation)
     if resumed is not None:
-        try:
-            runner.go_on_from(resumed[1])
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{resumed[0]} is not of this run: {reason}") from error
+        resuming.take_up(runner, *resumed, changed, logger.info)
         logger.info("going on from %s, step %d", resumed[0], runner.iter)
     logger.info(
         "%d pictures, %d steps an epoch of %d images, seed %d",
@@ -173,6 +176,33 @@ def _load_from(task: Task, cfg: Config, network: nn.Module, logger: logging.Logg
     weights.start_from_public(network, path, model.public, task.name, logger.info)
 
 
+def _changes(
+    resumed: tuple[Path, dict[str, Any]] | None,
+    meta: Mapping[str, Any],
+    options: TrainingOptions,
+    logger: logging.Logger,
+) -> list[resuming.Change]:
+    """What is other than when the checkpoint to go on from was written; logged where allowed.
+
+    Raises:
+        UserError: something is, and that was not asked for.
+    """
+    if resumed is None:
+        return []
+    path, content = resumed
+    then = content.get("meta")
+    found = resuming.changes(then, meta) if isinstance(then, Mapping) else []
+    told = resuming.describe(found)
+    if found and not options.allow_changes:
+        raise UserError(
+            f"{path} is not of this run: {told}; repeat its command, or add --allow-changes to go "
+            "on with the settings of now"
+        )
+    if found:
+        logger.info("going on with changes: %s", told)
+    return found
+
+
 def quiet_packages() -> None:
     """Warnings only from the OpenMMLab packages, which list every parameter by name else."""
     from mmcv.utils import get_logger
@@ -185,15 +215,15 @@ def images_per_rank(cfg: Config) -> int:
     """Images of one step and rank, as each package's configs spell it.
 
     Raises:
-        UserError: the config does not say.
+        UserError: the config does not say, or says what is no number of images.
     """
     data = cfg.get("data") or {}
     images = (data.get("train_dataloader") or {}).get(
         "samples_per_gpu", data.get("samples_per_gpu")
     )
-    if not images:
+    if type(images) is not int or images < 1:
         raise UserError(f"{cfg.filename} has no data.samples_per_gpu to train with")
-    return int(images)
+    return images
 
 
 def build_network(task: Task, cfg: Config, ranks: Ranks, device: torch.device) -> nn.Module:
@@ -224,7 +254,8 @@ def build_dataset(task: Task, cfg: Config, data_cfg: Mapping[str, Any]) -> Any:
     """A training dataset that is there and not empty.
 
     Raises:
-        UserError: files are missing or unreadable, or nothing is left to train on.
+        UserError: files are missing, unreadable or not in COCO's form, or nothing is left to train
+            on.
     """
     way_out = (
         "pass --data-root or set BDD100K_DATA_ROOT to the folder that holds images/, labels/ and "
@@ -232,6 +263,10 @@ def build_dataset(task: Task, cfg: Config, data_cfg: Mapping[str, Any]) -> Any:
     )
     try:
         dataset = task.build_dataset(copy.deepcopy(data_cfg))
+    except UserError as error:
+        while isinstance(error.__context__, UserError):  # mmcv puts the name of a class before it
+            error = error.__context__
+        raise error from None
     except (FileNotFoundError, NotADirectoryError) as error:
         # MMDetection and MMSegmentation raise it anew, with the path inside the text.
         path = error.filename or (re.findall(r"'([^']+)'", str(error)) or [error])[-1]
@@ -252,9 +287,9 @@ def _seed(
     if options.seed is not None:
         return options.seed
     kept = resumed[1]["meta"].get("seed") if resumed is not None else None
-    return ranks.broadcast(
-        int(kept) if kept is not None else random.SystemRandom().randrange(2**31)
-    )
+    if type(kept) is not int or not 0 <= kept < 2**31:
+        kept = random.SystemRandom().randrange(2**31)
+    return ranks.broadcast(kept)
 
 
 def _workers(cfg: Config, options: TrainingOptions, ranks: Ranks) -> int:
@@ -362,7 +397,13 @@ def _length(cfg: Config) -> dict[str, int]:
 
 
 def _meta(
-    task: Task, cfg: Config, options: TrainingOptions, seed: int, classes: Sequence[str]
+    task: Task,
+    cfg: Config,
+    options: TrainingOptions,
+    seed: int,
+    classes: Sequence[str],
+    batch: int,
+    loader: TrainingLoader,
 ) -> dict[str, Any]:
     """What checkpoints say of themselves."""
     return {
@@ -372,6 +413,9 @@ def _meta(
         "exp_name": Path(cfg.filename).name,
         "config": options.config_text,
         "seed": seed,
+        "batch": batch,
+        "scaled_lr": options.scale_lr,
+        "pictures": loader.fingerprint(),
         "CLASSES": list(classes),
     }
 

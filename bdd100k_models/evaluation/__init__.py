@@ -11,7 +11,7 @@ for.
 from bdd100k_models.evaluation.apart import evaluate_apart
 from bdd100k_models.evaluation.locations import TASKS, ground_truth_path
 from bdd100k_models.evaluation.official import check_ground_truth, evaluate
-from bdd100k_models.evaluation.scores import Scores
+from bdd100k_models.evaluation.scores import Scores, metric_names
 from bdd100k_models.evaluation.tagging import tagging_metrics
 from bdd100k_models.zoo.tasks import FORMS, Form
 
@@ -24,5 +24,6 @@ __all__ = [
     "evaluate",
     "evaluate_apart",
     "ground_truth_path",
+    "metric_names",
     "tagging_metrics",
 ]

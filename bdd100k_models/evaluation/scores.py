@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,8 +17,32 @@ if TYPE_CHECKING:
     from scalabel.eval.result import Result
 
 #: How many dicts at the end of an official score list are conclusions, not classes: panoptic
-#: scores end in STUFF/THING and OVERALL, tagging scores in one per attribute and AVERAGE.
-_CONCLUSIONS = {"pan_seg": 2, "tagging": 2}
+#: scores end in STUFF/THING and OVERALL, tagging scores in one per attribute and AVERAGE, tracking
+#: scores in groups of classes and means.
+_CONCLUSIONS = {"pan_seg": 2, "tagging": 2, "mot": 2, "mots": 2}
+
+_COCO = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+_MAPS = ("mIoU", "mAcc", "fIoU", "pAcc")
+_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "tagging": ("accuracy", "precision", "recall", "f1_score"),
+        "det": _COCO,
+        "ins_seg": _COCO,
+        "sem_seg": _MAPS,
+        "drivable": _MAPS,
+        "pan_seg": ("PQ", "SQ", "RQ"),
+        "pose": ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl"),
+    }
+)
+
+
+def metric_names(task: str, classes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Keys of the official summary of a task that say how good predictions are, as a whole first.
+
+    ``classes``: of the task; box and instance scores have the AP of each.
+    """
+    names = _METRICS.get(task, ())
+    return (*names, *(f"AP/{name}" for name in classes)) if names is _COCO else names
 
 
 @dataclass(frozen=True)

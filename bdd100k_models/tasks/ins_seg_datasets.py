@@ -14,3 +14,4 @@ class BDD100KInsSegDataset(NamedClassesDataset):
     """``ins_seg_*_cocofmt.json`` with the class order of the published weights."""
 
     CLASSES = classes.INS_SEG
+    masks = True

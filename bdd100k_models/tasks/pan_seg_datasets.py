@@ -7,7 +7,6 @@ file lists them; this one reads the file itself, maps by name and scores with th
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,10 @@ import numpy as np
 from mmdet.datasets import DATASETS, CustomDataset
 
 from bdd100k_models import evaluation
+from bdd100k_models.data.annotations import read_coco
 from bdd100k_models.frames.panoptic import panoptic_bitmask, rgb_to_id
 from bdd100k_models.tasks.det_datasets import category_ids
+from bdd100k_models.tasks.label_checks import check_labels_of
 from bdd100k_models.zoo import classes
 
 _THINGS = len(classes.PAN_SEG_THINGS)
@@ -42,14 +43,15 @@ class BDD100KPanSegDataset(CustomDataset):
     def __init__(self, *args: Any, ins_ann_file: str | None = None, **kwargs: Any) -> None:
         self.ins_ann_file = ins_ann_file
         super().__init__(*args, **kwargs)
+        check_labels_of(self)
 
     def load_annotations(self, ann_file: str) -> list[dict[str, Any]]:
         """One entry per image: file, size, and its segments with class indices.
 
         Raises:
-            UserError: a class that the file does not list.
+            UserError: see :func:`read_coco`; or a class that the file does not list.
         """
-        content = json.loads(Path(ann_file).read_text(encoding="utf-8"))
+        content = read_coco(Path(ann_file), panoptic=True)
         ids = category_ids(content["categories"], self.CLASSES, ann_file)
         label_of = {cat_id: label for label, cat_id in enumerate(ids)}
         annotations: dict[int, dict[str, Any]] = defaultdict(dict)

@@ -14,6 +14,7 @@ import numpy as np
 from mmpose.datasets import DATASETS
 from mmpose.datasets.datasets import TopDownCocoDataset
 
+from bdd100k_models.data.annotations import read_coco
 from bdd100k_models.tasks.pose_boxes import predicted_boxes
 from bdd100k_models.zoo import classes
 
@@ -38,6 +39,7 @@ class TopDownBDD100KPoseDataset(TopDownCocoDataset):
     ) -> None:
         bbox_file = data_cfg.get("bbox_file")
         use_gt_bbox = data_cfg.get("use_gt_bbox") or not (bbox_file and os.path.isfile(bbox_file))
+        read_coco(Path(ann_file), keypoints=data_cfg["num_joints"])
         super().__init__(
             ann_file,
             os.path.join(img_prefix, ""),  # the parent class cuts it off file names

@@ -64,6 +64,7 @@ def load_weights(
     ``left_out`` are passed over. Buffers and names that a newer version is known
     to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
     ``content`` is what :func:`read_checkpoint` gave, where it was read before.
+    ``model.WITHOUT``, where it has that, says what a file without any weight of a prefix is.
 
     Raises:
         UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or the weights are those
@@ -85,8 +86,14 @@ def load_weights(
         report(f"note: {path.name}: {line}")
     if fit.errors:
         whose = f" (weights of {foreign.layout})" if foreign is not None else ""
+        hints = [
+            hint
+            for prefix, hint in getattr(model, "WITHOUT", {}).items()
+            if not any(key.startswith(prefix) for key in state)
+        ]
+        near = "" if hints else nearest_model(state)
         raise UserError(
-            f"{path}{whose} does not fit this model: {'; '.join(fit.errors)}{nearest_model(state)}"
+            f"{path}{whose} does not fit this model: {'; '.join(hints + fit.errors)}{near}"
         )
     if foreign is not None and foreign.prepare is not None:
         foreign.prepare(model)

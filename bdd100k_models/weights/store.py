@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.files import replacing
+from bdd100k_models.files import REPOSITORY, replacing
 from bdd100k_models.weights.digests import md5, verify, write_md5
 from bdd100k_models.weights.reading import read_checkpoint, refuse_other_files
 from bdd100k_models.weights.transfer import NotFoundError, fetch, is_url
@@ -72,11 +72,11 @@ def find_checkpoint(
         if is_url(text):
             target = store() / "urls" / _url_name(text)
             return fetch(text, target, report, check=read_checkpoint)
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise UserError(f"no checkpoint at {text}")
-        verify(path)
-        return path
+        for path in (Path(text).expanduser(), REPOSITORY / text):  # as configs are looked for
+            if path.is_file():
+                verify(path)
+                return path
+        raise UserError(f"no checkpoint at {text}")
     other = cfg.get("weights_of")
     if other is not None:
         raise UserError(

@@ -11,7 +11,7 @@ from mmcv import Config
 
 from bdd100k_models import list_models
 from bdd100k_models.config import read_config
-from bdd100k_models.config.text import standalone_text
+from bdd100k_models.config.text import read_text, standalone_text
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import TASK_NAMES
 
@@ -30,6 +30,7 @@ def test_published_configs_load_back_equal(task: str, tmp_path: Path) -> None:
         assert "\n_base_ =" not in "\n" + text
         assert max(len(line) for line in text.splitlines()) <= 200
         assert loaded_back(text, tmp_path) == cfg._cfg_dict, name
+        assert read_text(text) == cfg._cfg_dict, name
 
 
 def test_values_of_all_kinds_load_back(tmp_path: Path) -> None:
@@ -44,6 +45,29 @@ def test_values_of_all_kinds_load_back(tmp_path: Path) -> None:
     text = standalone_text(cfg)
     assert loaded_back(text, tmp_path) == cfg._cfg_dict
     assert type(loaded_back(text, tmp_path)["a"]["one"]) is tuple
+    assert read_text(text) == cfg._cfg_dict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os",
+        "a = open('/etc/passwd')",
+        "a = dict(1)",
+        "a = dict(**b)",
+        "a = {**b}",
+        "a = float(b)",
+        "a, b = 1, 2",
+        "a = [",
+        "a = b.c",
+        "a = float('x')",
+        "\0",
+        "a = " + "(" * 3000 + ")" * 3000,
+    ],
+)
+def test_what_is_no_text_of_a_config_is_not_run(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        read_text(text)
 
 
 def test_the_text_reads_like_a_config() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.evaluation import Scores, check_ground_truth, evaluate
+from bdd100k_models.evaluation import Scores, check_ground_truth, evaluate, metric_names
 from bdd100k_models.frames.panoptic import BLANK
 from bdd100k_models.zoo import classes
 
@@ -75,6 +75,7 @@ def test_equals_official_program(world: Any, task: str) -> None:
     assert scores.images == 4
     headline = scores.summary["accuracy" if task == "tagging" else "AP"]
     assert 10 < headline < 99
+    assert set(metric_names(task, classes.DET if task == "det" else ())) <= set(scores.summary)
 
 
 @pytest.mark.parametrize("form", ["json", "masks"])
@@ -88,6 +89,7 @@ def test_equals_official_program_on_masks(world: Any, task: str, form: Any) -> N
     assert_equal_scores(scores, official(world, task, truth, predicted, *more))
     name = {"pan_seg": "PQ", "ins_seg": "AP"}.get(task, "mIoU")
     assert 10 < scores.summary[name] < 95
+    assert set(metric_names(task)) <= set(scores.summary)
 
 
 @pytest.mark.parametrize("task", ["ins_seg", "pan_seg"])

@@ -499,6 +499,7 @@ def test_a_run_says_whose_weights_they_are_on_a_line_and_in_a_file(
         "near, not the same: pedestrian from person, traffic sign from stop sign"
     ]
     facts = json.loads((out / "public_weights.json").read_text())
+    assert facts == ZeroShot.of(served.model).facts()  # as it is compared when a run is resumed
     assert facts["note"] == said[0]
     assert facts["urls"] == list(served.source.urls)
     assert facts["classes"]["pedestrian"] == ["person"] and facts["classes"]["rider"] == []
