@@ -82,6 +82,8 @@ def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
         data = pipeline(record)
+        if isinstance(data, Mapping) and "img_info" in data:
+            raise ValueError("it does not end with Collect, which leaves what the network takes")
         complaint = complaints.heard()
         if complaint is not None:
             complaints.tell(record.path, complaint)

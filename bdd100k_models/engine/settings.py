@@ -37,6 +37,7 @@ _SECTIONS = (
     "model",
     "optimizer",
     "optimizer_config",
+    "optimizer_config.grad_clip",
     "lr_config",
     "momentum_config",
     "runner",
