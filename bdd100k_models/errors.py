@@ -1,6 +1,8 @@
 """The one error that is a user's to mend, and what a message says of a misspelt name."""
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable
 
 
@@ -10,6 +12,19 @@ class UserError(Exception):
     The message is one line that says what is wrong, where, and the way out. Scripts print it as
     ``error: …`` and exit with status 2; nobody sees a traceback for it.
     """
+
+
+def let_go(error: BaseException) -> None:
+    """Let go, silently, of what the calls that ``error`` came from had under way.
+
+    What is half made there may fail when it is dropped, and Python would print a second error.
+    """
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        traceback.clear_frames(error.__traceback__)
+    finally:
+        sys.unraisablehook = hook
 
 
 def nearest(name: object, choices: Iterable[str], otherwise: str | None = None) -> str:

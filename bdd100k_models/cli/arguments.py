@@ -41,6 +41,11 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> Any:
         """As the base class; an unknown option is told with the nearest one."""
+        for text in sys.argv[1:] if args is None else args:
+            if "\0" in text or text != _printable(text):
+                self.error(
+                    f"{_printable(text)!r} is not UTF-8 text, as names here must be; rename it"
+                )
         found, strange = self.parse_known_args(args, namespace)
         options = [text for text in strange if text.startswith("-")]
         if options:
@@ -82,6 +87,9 @@ def run(main: Callable[[], int | None], stopped: str = "stopped") -> int:
             return main() or 0
     except (UserError, KeyboardInterrupt) as error:
         return _tell(error, stopped)
+    except UnicodeEncodeError as error:
+        name = _printable(error.object)
+        return _tell(UserError(f"{name!r} is not UTF-8 text, as names here must be; rename it"), "")
     except BrokenPipeError:
         # Whoever read the output has left; the interpreter must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,6 +115,11 @@ def process_group(ranks: Ranks, stopped: str = "stopped") -> Iterator[None]:
         sys.stderr.flush()
         ranks.shutdown(failed=True)
         os._exit(status)
+
+
+def _printable(text: str) -> str:
+    """The same with what stands for bytes that are not UTF-8 replaced."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _tell(error: BaseException, stopped: str, ranks: Ranks | None = None) -> int:

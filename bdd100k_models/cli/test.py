@@ -45,10 +45,19 @@ def make_parser(task: Task) -> arguments.Parser:
     )
     arguments.add_config(parser)
     what = parser.add_argument_group("what to run on")
-    what.add_argument("--checkpoint", metavar="FILE|URL", help="weights (default: published ones)")
+    what.add_argument(
+        "--checkpoint",
+        metavar="FILE|URL|public",
+        help="weights (default: published ones); public: those of others, trained on other data, "
+        "that fit the model",
+    )
     what.add_argument("--split", choices=("val", "test"), default="val")
     what.add_argument(
-        "--images", metavar="DIR|FILE|GLOB", help="pictures of your own; no annotations needed"
+        "--images",
+        metavar="DIR|FILE|GLOB",
+        help="videos of your own, each a folder of frames or a file; no annotations needed"
+        if task.facts.videos
+        else "pictures of your own; no annotations needed",
     )
     what.add_argument("--limit", type=arguments.positive, metavar="N", help="only the first N")
     output = parser.add_argument_group("output")
@@ -126,6 +135,9 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models.engine.run import RunOptions, run, score
     from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
+    from bdd100k_models.tasks.base import passed_over
+    from bdd100k_models.tasks.zero_shot import ZeroShot
+    from bdd100k_models.weights import PUBLIC, public_model
 
     root = config.data_root(args.data_root)
     with ranks.together():
@@ -133,10 +145,15 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
             args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
+        if args.eval is not None and args.checkpoint == PUBLIC:
+            ZeroShot.of(public_model(cfg)).check_scored()
         options = task.settle(
             task.options_from(args), cfg, split=args.split, images=args.images is not None
         )
         records = task.records(cfg, options, split=args.split, images=args.images)[: args.limit]
+        others = passed_over(args.images) if args.images is not None and ranks.first else None
+        if others is not None:
+            print(f"note: {others}", file=sys.stderr)
         if args.eval is not None and ranks.first:
             truth = evaluation.ground_truth_path(task.name, root, args.split)
             evaluation.check_ground_truth(task.name, truth)
@@ -185,13 +202,20 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
         scores.save(places.out / "scores.json")
         write_json(places.out / "summary.json", scores.summary)
         print(f"wrote {places.out / 'scores.json'} (per class) and {places.out / 'summary.json'}")
-    _tell_failed(outcome.failed, places.out)
+    _tell_failed(outcome.failed, len(records), places.out)
     return status
 
 
-def _tell_failed(failed: Mapping[str, str], out: Path) -> None:
+def _tell_failed(failed: Mapping[str, str], images: int, out: Path) -> None:
     """The last word, on images that have no result."""
-    if failed:
+    if len(failed) == images > 1:
+        first = next(iter(failed.values()))
+        print(
+            f"error: all {images} images failed, the first: {first}; look at the config and at "
+            f"{out / 'errors.json'}, which names all",
+            file=sys.stderr,
+        )
+    elif failed:
         first = next(iter(failed.values()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         print(

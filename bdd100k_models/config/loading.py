@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,9 @@ import yaml
 
 from bdd100k_models import compat
 from bdd100k_models.config.options import apply_options
-from bdd100k_models.errors import UserError
+from bdd100k_models.errors import UserError, let_go
 from bdd100k_models.files.places import workspace
-from bdd100k_models.zoo.configs import find_config
+from bdd100k_models.zoo.configs import find_config, published_elsewhere
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -50,14 +49,19 @@ def read_config(config: str | Path) -> Config:
     _refuse_circle([path])
     search_path = list(sys.path)
     try:
-        return Config.fromfile(os.fspath(path))
+        cfg = Config.fromfile(os.fspath(path))
     except (Exception, SystemExit) as error:  # a config is a program: it can fail in any way
-        _drop_temporary_files(error)
+        # mmcv (1.7.0) has a copy of the config open, and has removed the folder that it is in.
+        let_go(error)
         sys.path[:] = search_path  # mmcv leaves the folder of its copy there
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
         if isinstance(error, SystemExit):
             reason = f"it ends the program, with {reason}"
         raise UserError(f"config {path} cannot be read: {reason}") from error
+    other = published_elsewhere(config)
+    if other is not None:
+        cfg.weights_of = other.name
+    return cfg
 
 
 def _refuse_circle(chain: list[Path]) -> None:
@@ -91,19 +95,6 @@ def _bases(path: Path) -> list[Path]:
     if not isinstance(names, (list, tuple)):
         return []
     return [Path(os.path.abspath(path.parent / name)) for name in names if isinstance(name, str)]
-
-
-def _drop_temporary_files(error: BaseException) -> None:
-    """Let go, silently, of the copy of a config that mmcv (1.7.0) has open when reading it fails.
-
-    Its folder is removed before it, so that Python would print a second error when it goes.
-    """
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        traceback.clear_frames(error.__traceback__)
-    finally:
-        sys.unraisablehook = hook
 
 
 def load_config(

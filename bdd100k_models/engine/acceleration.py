@@ -60,7 +60,7 @@ def accelerate(network: nn.Module, *, pack: bool = True) -> None:
             module.forward = MethodType(_norm_groups, module)
     if packing_works():
         for module in list(network.modules()):
-            if _is_plain_convolution(module):
+            if is_plain_convolution(module):
                 PackedConv2d.adopt(module)
         uses = _Uses(network)
         for module in list(network.modules()):
@@ -75,7 +75,7 @@ def _set_layout(network: nn.Module, layout: torch.memory_format) -> None:
     for module in network.modules():
         if isinstance(module, PackedConv2d):
             module.layout = layout
-        elif _is_plain_convolution(module):
+        elif is_plain_convolution(module):
             module.to(memory_format=layout)
 
 
@@ -122,7 +122,7 @@ def _fold_norms(owner: nn.Module, uses: _Uses) -> None:
         norm = owner._modules[name]
         if (
             norm is not None
-            and (_is_plain_convolution(conv) or _is_plain_deconvolution(conv))
+            and (is_plain_convolution(conv) or _is_plain_deconvolution(conv))
             and _is_batch_norm(norm)
             and uses.once(conv)
             and uses.once(norm)
@@ -162,7 +162,7 @@ def _is_batch_norm(norm: Any) -> bool:
     )
 
 
-def _is_plain_convolution(module: nn.Module) -> bool:
+def is_plain_convolution(module: nn.Module) -> bool:
     """A two-dimensional convolution that computes what torch's own class does."""
     return (
         _computes_as(module, nn.Conv2d)
@@ -284,7 +284,7 @@ class PackedConv2d(nn.Conv2d):
         packable = self.layout == torch.channels_last and input.dim() == 4 and input.numel()
         if dtype is None or not packable:
             return self._plain(input, activation, other)
-        if dtype == torch.float32 and self._by_winograd(input):
+        if dtype == torch.float32 and winograd.fits(self, input):
             if self._winograd is None:
                 self._winograd = winograd.transform_weights(self.weight)
             return winograd.convolve(
@@ -318,26 +318,6 @@ class PackedConv2d(nn.Conv2d):
                 "",
             )
         return result
-
-    def _by_winograd(self, input: Tensor) -> bool:
-        """Whether the convolution is one that needs fewer multiplications in another way."""
-        if (
-            self.kernel_size != (3, 3)
-            or self.stride != (1, 1)
-            or self.groups != 1
-            or self.dilation[0] != self.dilation[1]
-        ):
-            return False
-        above, left = self.padding
-        dilation = self.dilation[0]
-        _, channels, height, width = input.shape
-        return winograd.pays(
-            channels,
-            self.out_channels,
-            height + 2 * (above - dilation),
-            width + 2 * (left - dilation),
-            dilation,
-        )
 
     def _plain(self, input: Tensor, activation: str, other: Tensor | None) -> Tensor:
         result = super().forward(input)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.engine import complaints
-from bdd100k_models.errors import UserError
+from bdd100k_models.errors import UserError, let_go
 from bdd100k_models.system import start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
-if TYPE_CHECKING:
-    pass
-
+T = TypeVar("T")
 
 #: Batches that a thread loads ahead of the network.
 _AHEAD = 2
@@ -68,9 +67,17 @@ class RecordDataset(Dataset[Sample]):
 
 
 def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
-    """The sample of a record, or the problem with it; a damaged picture is told on stderr."""
+    """The sample of a record, or the problem with it; pixels of a source stay with the record.
+
+    A damaged picture is told on stderr.
+    """
     begun = time.perf_counter()
     complaints.listen()
+    if record.source is not None:
+        try:
+            record = replace(record, pixels=record.source.read(), source=None)
+        except UserError as error:
+            return Sample(record, None, Problem(record, str(error), own=True))
     try:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
@@ -196,11 +203,26 @@ def load_batches(
         worker_init_fn=_set_up_worker if workers else None,
         multiprocessing_context=start_method(),
     )
+    yield from supervised(lambda: iter(loader))
+
+
+def supervised(start: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """What the iterator of a ``DataLoader`` gives that ``start`` makes.
+
+    Raises:
+        UserError: a loader process was killed, or cannot be started.
+    """
     try:
-        yield from loader
+        batches = start()
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCHLD"):
+            # torch's handler would raise wherever this thread is when a process dies, in the middle
+            # of a step for instance; the iterator notices it in the right place.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        yield from batches
     except (RuntimeError, OSError) as error:
         if not _is_about_workers(error):
             raise
+        let_go(error)
         raise UserError(
             f"a process that loads pictures failed ({one_line(error)}); what is done is kept, "
             "--resume goes on. Ways out: --workers 0; more shared memory (docker run --shm-size "

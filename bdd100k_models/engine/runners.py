@@ -21,7 +21,7 @@ import torch
 from mmcv.runner import EpochBasedRunner, IterBasedRunner
 
 from bdd100k_models import system
-from bdd100k_models.engine.ranks import Ranks
+from bdd100k_models.engine.ranks import Ranks, SharedError
 from bdd100k_models.errors import UserError
 
 #: Seconds within which a signal that comes again is the same one.
@@ -134,7 +134,8 @@ class StoppingMixin:
 
         Raises:
             KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
-            SharedError: a rank has no batch, as a picture cannot be read.
+            SharedError: a rank has no batch, as a picture cannot be read or a process that loads
+                them is gone; a checkpoint is written.
         """
         while True:
             batch, problem = None, None
@@ -152,10 +153,14 @@ class StoppingMixin:
 
         Raises:
             KeyboardInterrupt: somebody interrupted the run; a checkpoint is written.
-            SharedError: the ``problem`` of a rank.
+            SharedError: the ``problem`` of a rank; a checkpoint is written.
         """
         if self.ranks.any(self._signalled or problem is not None):
-            self.ranks.agree(problem)
+            try:
+                self.ranks.agree(problem)
+            except SharedError:
+                self._save_here()
+                raise
             self.interrupted = True
             self.stop_if_due()
 
@@ -169,11 +174,15 @@ class StoppingMixin:
         due = self.stop_after is not None and self._iter >= self.stop_after
         if not (self.interrupted or due):
             return
-        if self.ranks.first and self._saved_at != self._iter:
-            self.logger.info("saving a checkpoint of step %d; --resume goes on from it", self._iter)
-            self.save_checkpoint(self.work_dir)
+        self._save_here()
         self.ranks.barrier()  # a launcher ends all processes when the first of them has ended
         raise KeyboardInterrupt if self.interrupted else StopTrainingError
+
+    def _save_here(self) -> None:
+        """A checkpoint of the step that is done, if there is one and it has none yet."""
+        if self.ranks.first and self._iter not in (0, self._saved_at):
+            self.logger.info("saving a checkpoint of step %d; --resume goes on from it", self._iter)
+            self.save_checkpoint(self.work_dir)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

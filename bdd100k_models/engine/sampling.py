@@ -23,6 +23,7 @@ from mmcv.parallel import DataContainer, collate
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bdd100k_models.engine import complaints
+from bdd100k_models.engine.loading import supervised
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
 from bdd100k_models.system import start_method
@@ -148,7 +149,7 @@ def _pinned(data: Any) -> Any:
 
 
 class TrainingLoader(DataLoader[Any]):
-    """Batches; stops at a picture that cannot be read.
+    """Batches; stops at a picture that cannot be read, and where a loader process is gone.
 
     Iterating raises :class:`UserError` then.
     """
@@ -162,11 +163,9 @@ class TrainingLoader(DataLoader[Any]):
         return f"{len(samples)} ({digest.hexdigest()[:8]})"
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        for batch in super().__iter__():
+        for batch in supervised(super().__iter__):
             if isinstance(batch, Unreadable):
-                raise UserError(
-                    f"{batch.problem}; mend it, and go on from the last checkpoint with --resume"
-                )
+                raise UserError(f"{batch.problem}; mend it, and --resume goes on")
             yield batch.data
 
 

@@ -16,6 +16,7 @@ import glob
 import os
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ import numpy as np
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.reading import read_names
+from bdd100k_models.frames.tracks import video_frame
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -43,6 +45,21 @@ Forward = Callable[[Any], list[Any]]
 
 
 @dataclass(frozen=True)
+class VideoPlace:
+    """Which video a picture is a frame of, and which frame of it, from 0."""
+
+    video: str
+    frame: int
+
+
+class PictureSource(Protocol):
+    """Where pixels come from that are in no file of their own, such as a frame of a video file."""
+
+    def read(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB; a UserError where they cannot be read."""
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One image to predict.
 
@@ -53,6 +70,9 @@ class ImageRecord:
         path: the image file.
         extra: what the task's pipeline needs beside the picture (pose: the boxes of people).
         pixels: (H, W, 3) uint8 RGB in the place of the file, or None.
+        source: gives the pixels when they are needed, in the place of the file, or None.
+        place: of a frame in its video; its ``name`` is then ``VIDEO/NAME``, which says where
+            pictures of it go, and that of its Scalabel frame is ``NAME``.
     """
 
     index: int
@@ -60,6 +80,15 @@ class ImageRecord:
     path: str
     extra: Any = None
     pixels: np.ndarray | None = field(default=None, repr=False, compare=False)
+    source: PictureSource | None = field(default=None, repr=False, compare=False)
+    place: VideoPlace | None = None
+
+    def frame(self, labels: list[Any]) -> dict[str, Any]:
+        """Its Scalabel frame."""
+        if self.place is None:
+            return {"name": self.name, "labels": labels}
+        name = self.name[len(self.place.video) + 1 :]
+        return video_frame(name, self.place.video, self.place.frame, labels)
 
 
 @dataclass(frozen=True)
@@ -144,7 +173,10 @@ class StepsPipeline(Pipeline):
 
     def __call__(self, record: ImageRecord) -> Any:
         steps = load_from(self._steps, record)
-        return steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        sample = steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
+        if not isinstance(sample, Mapping) or "img_info" in sample:
+            raise ValueError("it does not end with Collect, which leaves what the network takes")
+        return sample
 
 
 class PixelsClient:
@@ -343,6 +375,13 @@ class Task(ABC):
         named = test_data(cfg).get("classes")
         return tuple(named) if isinstance(named, (list, tuple)) else self.classes
 
+    def told_classes(self, meta: Mapping[str, Any]) -> tuple[str, ...]:
+        """The classes that a checkpoint names, in its order; none where it cannot be relied on."""
+        said = meta.get("CLASSES")
+        if not isinstance(said, (list, tuple)) or not all(isinstance(name, str) for name in said):
+            return ()
+        return tuple(said)
+
     def head_classes(self, network: nn.Module) -> int | None:
         """How many classes the network's head tells apart; None where that cannot be told."""
         return None
@@ -500,10 +539,40 @@ def records_of_images(images: str) -> Iterator[ImageRecord]:
     else:
         raise UserError(f"--images {images}: no such folder, file, or pattern")
     if not paths:
-        raise UserError(f"--images {images}: no pictures there ({', '.join(IMAGE_SUFFIXES)})")
+        others = passed_over(images)
+        more = f"; {others}" if others else ""
+        raise UserError(f"--images {images}: no pictures there ({', '.join(IMAGE_SUFFIXES)}){more}")
     named = sorted((path.relative_to(root).as_posix(), os.fspath(path)) for path in paths)
+    for name, path in named:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"--images {images}: the name {os.fsencode(name)!r} is not UTF-8, which JSON "
+                "needs; rename it"
+            ) from None
     for index, (name, path) in enumerate(named):
         yield ImageRecord(index, name, path)
+
+
+def passed_over(images: str) -> str | None:
+    """What :func:`records_of_images` does not take of a folder, in words; None where it is nothing.
+
+    Hidden files do not count.
+    """
+    root = Path(images).expanduser()
+    kinds: Counter[str] = Counter()
+    for path in root.rglob("*") if root.is_dir() else ():
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if not path.exists():
+            kinds["links that lead nowhere"] += 1
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            kinds[path.suffix.lower() or "without an ending"] += 1
+    if not kinds:
+        return None
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"passed over {sum(kinds.values())} files that are no pictures: {listed}"
 
 
 def check_present(records: Sequence[ImageRecord], annotations: Path) -> None:

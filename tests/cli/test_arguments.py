@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bdd100k_models.cli import (
+    arguments,
     benchmark,
     check_device,
     demo,
@@ -55,6 +56,8 @@ for _script in (test_det, test_pose):
         (test_det, ["x", "--zzz"], "no option --zzz; --help lists them"),
         (test_pose, ["x", "--box-score-thr", "inf"], "--box-score-thr: 'inf' is no number"),
         (test_pose, ["x", "--box-categories", "pedestrain"], "did you mean 'pedestrian'"),
+        (test_det, ["x", "--out", "a\0b"], "'a\\x00b' is not UTF-8 text"),
+        (test_det, ["caf\udce9.py"], "'caf\\\\udce9.py' is not UTF-8 text, as names here must be"),
         (train.main, ["x", "--resum", "--dterministic"], "did you mean '--deterministic'?"),
         (train.main, ["x", "--seed", "1.5"], "--seed: '1.5' is no whole number"),
         (train.main, ["x", "--launcher", "slrum"], "did you mean 'slurm'?"),
@@ -94,3 +97,16 @@ def test_of_several_processes_the_first_tells(
         train.main(["x", "--sed", "1"])
     assert end.value.code == 2
     assert capsys.readouterr().err == ""
+
+
+def test_a_name_that_is_not_utf8_is_told_wherever_it_comes_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> int:
+        "caf\udce9".encode()
+        return 0
+
+    assert arguments.run(main) == 2
+    assert capsys.readouterr().err == (
+        "error: 'caf\\\\udce9' is not UTF-8 text, as names here must be; rename it\n"
+    )

@@ -18,7 +18,13 @@ from bdd100k_models import load_config
 from bdd100k_models.engine.loading import map_tensors
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import base, check_task, get_task, task_of
-from bdd100k_models.tasks.base import ImageRecord, StepsPipeline, mask_file, records_of_images
+from bdd100k_models.tasks.base import (
+    ImageRecord,
+    StepsPipeline,
+    mask_file,
+    passed_over,
+    records_of_images,
+)
 from bdd100k_models.tasks.pose_boxes import PersonBox
 
 
@@ -222,3 +228,28 @@ class TestPixels:
         record = ImageRecord(0, "a", "a", pixels=np.zeros((9, 16, 3), np.uint8))
         with pytest.raises(UserError, match=r"must begin with LoadImageFromFile to take pixels"):
             pipeline(record)
+
+
+def test_what_is_no_picture_is_counted(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.HEIC", "c.heic", "sub/d.gif", "sub/README", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert passed_over(str(tmp_path / "a.jpg")) is None
+    (tmp_path / "gone.jpg").symlink_to("/nowhere/gone.jpg")
+    assert [r.name for r in records_of_images(str(tmp_path))] == ["a.jpg"]
+    told = passed_over(str(tmp_path))
+    assert told is not None
+    assert told.startswith("passed over 5 files that are no pictures: 2 .heic, ")
+    assert "1 links that lead nowhere" in told
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(
+        UserError, match=r"no pictures there \(.*\); passed over 5 files .* 2 \.heic"
+    ):
+        list(records_of_images(str(tmp_path)))
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
+    with pytest.raises(UserError, match=r"the name b'caf\\xe9.jpg' is not UTF-8") as caught:
+        list(records_of_images(str(tmp_path)))
+    assert str(caught.value).isprintable()

@@ -11,6 +11,7 @@ from bdd100k_models.compat.registry import bridge
 
 @bridge("scalabel.eval.ins_seg")
 @bridge("scalabel.eval.pan_seg")
+@bridge("scalabel.eval.mots")
 def check_overlap_in_one_process(module: Any) -> None:
     """`check_overlap` hands its worker processes an argument that they do not know.
 
