@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--format", choices=("table", "json", "names"), default="table", help="default: table"
     )
     parser.add_argument(
-        "--all", action="store_true", help="also models that other code bases run (MOT, Vis4D)"
+        "--all", action="store_true", help="also models that other code bases run (Vis4D)"
     )
     return parser
 
@@ -41,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: an unknown name, a pattern without a match, or a metric that none has.
     """
     args = build_parser().parse_args(argv)
-    external = args.all or args.task in ("mot", "mots")
-    models = catalogue.select(args.patterns, args.task, external=external)
+    models = catalogue.select(args.patterns, args.task, external=args.all)
     if args.sort:
         models = ranked(models, args.sort)
     if args.format == "json":

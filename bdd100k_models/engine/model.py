@@ -77,9 +77,7 @@ def name_classes(
         UserError: their number is not that of the network's head.
     """
     configured = task.class_names(cfg)
-    said = meta.get("CLASSES")
-    known = isinstance(said, (list, tuple)) and all(isinstance(name, str) for name in said)
-    names = tuple(said) if known and said else configured
+    names = task.told_classes(meta) or configured
     heads = task.head_classes(network)
     if heads is not None and heads != len(names):
         whose = "the checkpoint" if names is not configured else cfg.filename

@@ -6,7 +6,8 @@ modules are those of the published weights.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -172,6 +173,13 @@ class PCAN(QDTrack):
             checkpoint. What comes out of a video then depends on those before it.
         options: see ``QDTrack``.
     """
+
+    #: What a checkpoint is that has no weight under a prefix.
+    WITHOUT: ClassVar[Mapping[str, str]] = {
+        **QDTrack.WITHOUT,
+        "roi_head.refine_head.": "it has no refining head (roi_head.refine_head): PCAN is trained "
+        "on top of it, see mots/README.md",
+    }
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -158,6 +158,13 @@ class QDTrack(TwoStageDetector):
         train_cfg: as for MMDetection's detectors; ``embed`` beside it is for the embeddings.
         options: of MMDetection's ``TwoStageDetector``.
     """
+
+    #: What a checkpoint is that has no weight under a prefix.
+    WITHOUT: ClassVar[Mapping[str, str]] = {
+        "roi_head.track_head.": "it has no embeddings (roi_head.track_head), so it is a detector "
+        "and no tracker: take QDTrack's weights, train with it as load_from, or track its det.json "
+        "with tools/track.py"
+    }
 
     def __init__(
         self,

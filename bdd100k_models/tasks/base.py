@@ -371,6 +371,13 @@ class Task(ABC):
         named = test_data(cfg).get("classes")
         return tuple(named) if isinstance(named, (list, tuple)) else self.classes
 
+    def told_classes(self, meta: Mapping[str, Any]) -> tuple[str, ...]:
+        """The classes that a checkpoint names, in its order; none where it cannot be relied on."""
+        said = meta.get("CLASSES")
+        if not isinstance(said, (list, tuple)) or not all(isinstance(name, str) for name in said):
+            return ()
+        return tuple(said)
+
     def head_classes(self, network: nn.Module) -> int | None:
         """How many classes the network's head tells apart; None where that cannot be told."""
         return None

@@ -6,6 +6,7 @@ begins anew with each. ``det.json`` holds all detections, those without identity
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,6 +127,10 @@ class MotTask(MMDetTask):
     def register(self) -> None:
         from bdd100k_models.models import qdtrack  # noqa: F401
         from bdd100k_models.tasks import mot_datasets  # noqa: F401
+
+    def told_classes(self, meta: Mapping[str, Any]) -> tuple[str, ...]:
+        # QDTrack's own checkpoints name the classes in another order than that of their outputs.
+        return super().told_classes(meta) if "bdd100k_models_version" in meta else ()
 
     def pipeline(self, cfg: Config, options: Any, detector: Detector | None) -> Pipeline:
         from mmdet.datasets.pipelines import Compose

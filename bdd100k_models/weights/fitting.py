@@ -62,6 +62,7 @@ def load_weights(
     Every parameter must be there with its shape; those of the file that begin with one of
     ``left_out`` are passed over. Buffers and names that a newer version is known
     to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
+    ``model.WITHOUT``, where it has that, says what a file without any weight of a prefix is.
 
     Raises:
         UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or the weights are those
@@ -80,7 +81,12 @@ def load_weights(
         report(f"note: {path.name}: {line}")
     if fit.errors:
         whose = f" (weights of {foreign.layout})" if foreign is not None else ""
-        raise UserError(f"{path}{whose} does not fit this model: " + "; ".join(fit.errors))
+        hints = [
+            hint
+            for prefix, hint in getattr(model, "WITHOUT", {}).items()
+            if not any(key.startswith(prefix) for key in state)
+        ]
+        raise UserError(f"{path}{whose} does not fit this model: " + "; ".join(hints + fit.errors))
     if foreign is not None and foreign.prepare is not None:
         foreign.prepare(model)
     names = meta.get("CLASSES")

@@ -71,6 +71,7 @@ class _Layout:
         renames: pattern and replacement; the first that matches a key renames it.
         drops: patterns of keys that have no counterpart here.
         finish: what else is to be done.
+        needs: a pattern of the network's own names; without such a name the layout is not for it.
     """
 
     name: str
@@ -78,6 +79,7 @@ class _Layout:
     renames: Sequence[tuple[str, str]]
     drops: Sequence[str] = ()
     finish: Callable[[Foreign, Mapping[str, Any]], Foreign] | None = None
+    needs: str = ""
 
 
 def translate(
@@ -93,6 +95,8 @@ def translate(
     for layout in _LAYOUTS:
         marks = [re.compile(mark) for mark in layout.marks]
         if not all(any(mark.search(key) for key in state) for mark in marks):
+            continue
+        if layout.needs and not any(re.search(layout.needs, key) for key in own):
             continue
         if own and all(any(mark.search(key) for key in own) for mark in marks):
             continue
@@ -245,6 +249,26 @@ def round_anchors(network: Any) -> None:
     generator.base_anchors = [anchors.round() for anchors in generator.base_anchors]
 
 
+# -- trackers -------------------------------------------------------------------------------------
+
+_EMBEDDINGS = r"^roi_head\.track_head\."
+_SIMILARITY = r"^(?:qdtrack_heads?\.)?similarity_heads?\."
+_VIS4D_TRACKER = (
+    (rf"{_SIMILARITY}convs\.(\d+)\.norm\.", r"roi_head.track_head.convs.\1.gn."),
+    (rf"{_SIMILARITY}convs\.(\d+)\.(weight)$", r"roi_head.track_head.convs.\1.conv.\2"),
+    (rf"{_SIMILARITY}fcs\.(\d+)\.0\.", r"roi_head.track_head.fcs.\1."),
+    (_SIMILARITY, "roi_head.track_head."),
+    *_VIS4D,
+)
+
+
+def _finish_tracker(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
+    """Classes by number: what files of trackers name is not always the order they learnt in."""
+    count = len(foreign.state.get(_BOX_CLASSES, ())) - 1
+    own = zoo_classes.TRACKED
+    return replace(foreign, classes=own if count == len(own) else foreign.classes)
+
+
 # -- QDTrack, timm, and the authors' own ----------------------------------------------------------
 
 
@@ -284,6 +308,31 @@ def _finish_swin(foreign: Foreign, meta: Mapping[str, Any]) -> Foreign:
 
 
 _LAYOUTS: tuple[_Layout, ...] = (
+    _Layout(
+        "Vis4D's QDTrack",
+        (_VIS4D_PARTS, _SIMILARITY),
+        _VIS4D_TRACKER,
+        (r"^(track_graph|roi2det)\.",),
+        _finish_tracker,
+        needs=_EMBEDDINGS,
+    ),
+    _Layout(
+        "mmtracking's QDTrack",
+        (r"^detector\.roi_head\.", r"^track_head\.embed_head\."),
+        ((r"^detector\.", ""), (r"^track_head\.embed_head\.", "roi_head.track_head.")),
+        finish=_finish_tracker,
+        needs=_EMBEDDINGS,
+    ),
+    _Layout(
+        "QDTrack's later versions",
+        (r"^detector\.roi_head\.", r"track_head\."),
+        (
+            (r"^detector\.", ""),
+            (r"^track_head\.track_head\.", "roi_head.track_head."),
+        ),
+        finish=_finish_tracker,
+        needs=_EMBEDDINGS,
+    ),
     _vis4d("QDTrack", r"^(qdtrack_heads?|similarity_heads?)\."),
     _vis4d("Mask R-CNN", r"^mask_heads?\.conv_logits\."),
     _vis4d("Faster R-CNN", r"^faster_rcnn_heads?\."),

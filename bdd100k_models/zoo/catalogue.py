@@ -56,6 +56,7 @@ _MODEL_KEYS = {
     "Masks",
     "Links",
     "Reconstructed",
+    "Source",
     "Public",
 }
 _PUBLIC_KEYS = {
@@ -104,8 +105,8 @@ class PublishedModel:
         authors: who published it.
         code: URL of the code that the authors, or the model's own framework, published.
         config: config file relative to the repository root, ``None`` where this repository has
-            none (trackers, models of other frameworks).
-        source: the config of such a model, as its own code base names it.
+            none (models of other frameworks).
+        source: the config as its own code base names it, where another one published it.
         columns: the table row: headline -> text as published, in the order of the table.
         metrics: the columns that are figures, such as ``Box AP-val``.
         weights: URL of the published checkpoint.
@@ -236,7 +237,7 @@ def list_models(
     Args:
         task: keep the models of one task; all tasks by default.
         pattern: shell-style wildcards over names, such as ``*_r50_*``.
-        external: also name the models that other code bases run (trackers, Vis4D).
+        external: also name the models that other code bases run (Vis4D).
 
     Raises:
         UserError: there is no such task.
@@ -391,7 +392,7 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         authors=collection.authors,
         code=entry.mapping("Code", {"URL"}).optional("URL") or collection.code,
         config=config,
-        source=None if config else source,
+        source=entry.optional("Source") if config else source,
         columns=MappingProxyType(columns),
         metrics=MappingProxyType(metrics),
         weights=weights,

@@ -18,8 +18,9 @@ def source_of(name: str) -> PublicSource:
     return source
 
 
-def test_every_model_that_runs_here_has_one_and_fits_are_as_they_were_found() -> None:
+def test_every_model_but_trackers_has_one_and_fits_are_as_they_were_found() -> None:
     models = [catalogue.find(name) for name in catalogue.list_models()]
+    models = [model for model in models if model.task not in ("mot", "mots")]
     fits = Counter((model.task, source_of(model.name).fit) for model in models)
     assert fits == {
         ("sem_seg", "identical"): 37,
