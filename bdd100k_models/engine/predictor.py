@@ -211,9 +211,7 @@ class Predictor:
         next_id = self.converter.outputs[0].first_id
         records: Iterator[ImageRecord]
         if self.task.facts.videos:
-            records = iter(frames_of(images))
-            self.forward = self.task.forward(self.network, self.cfg, self.options, self.detector)
-            batch_size = 1
+            records, batch_size = iter(frames_of(images)), 1
         else:
             records = self.task.complete(records_of(images), self.cfg, self.options)
         for batches in load_ahead(records, self.pipeline, batch_size):

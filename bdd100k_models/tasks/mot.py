@@ -52,12 +52,13 @@ class FramePipeline(StepsPipeline):
 class VideoForward:
     """A tracking network on the frames of videos; gives `TrackedFrame` of each.
 
-    What it knows of a video is dropped when a frame of another one comes.
+    What it knows of a video is dropped when a frame of another one comes, or an earlier frame.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self._network: Any = network
         self._name: str | None = None
+        self._frame = -1
         self._video: Any = None
         self._size: tuple[int, int] | None = None
 
@@ -71,7 +72,7 @@ class VideoForward:
     def _track(self, place: Any, image: Any, meta: dict[str, Any]) -> TrackedFrame:
         name, frame = (place.video, place.frame) if place is not None else (None, 0)
         size = (int(meta["ori_shape"][0]), int(meta["ori_shape"][1]))
-        if name is None or name != self._name:
+        if name is None or name != self._name or frame <= self._frame:
             self._name, self._size, self._video = name, size, self._network.new_video()
         if size != self._size:
             assert self._size is not None
@@ -79,6 +80,7 @@ class VideoForward:
                 f"{size[1]}x{size[0]} pixels, but its video began with {self._size[1]}x"
                 f"{self._size[0]}; frames of a video have one size"
             )
+        self._frame = frame
         found: TrackedFrame = self._video(frame, image, meta)
         return found
 
