@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bdd100k_models import load_config
+from bdd100k_models import build_model, load_config
 from bdd100k_models.config import read_config
+from bdd100k_models.errors import UserError
 
 QDTRACK = "qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"
 PCAN = "pcan-frcnn_r50_fpn_12e_mots_bdd100k"
@@ -104,3 +105,26 @@ def test_the_second_stage_of_pcan_is_the_last_without_its_refining() -> None:
         del last[name]
     last["type"], last["roi_head"]["type"] = "QDTrack", "QuasiDenseRoIHead"
     assert last == second
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "message"),
+    [
+        ("mots_mini", "roi_head.mask_head", "roi_head has no mask_head"),
+        ("mot_mini", "train_cfg.embed", "train_cfg has no embed"),
+        ("mot_mini", "roi_head.track_head", "track_head"),
+    ],
+)
+def test_what_is_missing_is_told(name: str, part: str, message: str) -> None:
+    cfg = load_config(f"demo/models/{name}.py")
+    place, key = part.split(".")
+    del cfg.model[place][key]
+    with pytest.raises(UserError, match=message):
+        build_model(cfg)
+
+
+def test_a_setting_that_the_tracker_has_not_is_told() -> None:
+    cfg = load_config("demo/models/mot_mini.py")
+    cfg.model.tracker.patience = 3
+    with pytest.raises(UserError, match="patience"):
+        build_model(cfg)
