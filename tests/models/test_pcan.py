@@ -159,15 +159,20 @@ def test_video_of_the_original(network: Any, weights: dict[str, torch.Tensor]) -
     assert set(video.references) == set(video.tracker.tracklets)
 
 
-@pytest.mark.parametrize("carry", [False, True])
-def test_prototypes_begin_anew_with_each_video_unless_they_are_carried(carry: bool) -> None:
+def small_network() -> Any:
+    """A narrow network with random weights, in which everything is a detection."""
     from mmdet.models import build_detector
 
     cfg = read_config("demo/models/mots_mini.py").model
-    cfg.carry_prototypes = carry
     cfg.test_cfg.rcnn.score_thr = 0.01
     torch.manual_seed(0)
-    small: Any = build_detector(cfg).eval()
+    return build_detector(cfg).eval()
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_prototypes_begin_anew_with_each_video_unless_they_are_carried(carry: bool) -> None:
+    small = small_network()
+    small.carry_prototypes = carry
     head = small.roi_head.refine_head
     start = head.pos_mu.clone(), head.neg_mu.clone()
     first = small.new_video()
@@ -179,7 +184,8 @@ def test_prototypes_begin_anew_with_each_video_unless_they_are_carried(carry: bo
         assert torch.equal(own, wanted)
 
 
-def test_single_images_are_first_frames(network: Any) -> None:
+def test_single_images_are_first_frames() -> None:
+    network = small_network()
     image, meta = frame(small_pipeline(CONFIG), 0)
     with torch.no_grad():
         found = network(
@@ -193,22 +199,20 @@ def test_single_images_are_first_frames(network: Any) -> None:
         np.testing.assert_allclose(each.boxes, first.boxes, atol=1e-2)
 
 
-def test_a_frame_of_another_size_is_refused(network: Any) -> None:
-    video = network.new_video()
+def test_a_frame_of_another_size_is_refused() -> None:
+    video = small_network().new_video()
     image, meta = frame(small_pipeline(CONFIG), 0)
     video(0, image, meta)
     with pytest.raises(ValueError, match="must be of one size"):
         video(1, image[..., :-64], meta)
 
 
-def test_a_frame_with_nothing_in_it_moves_the_features_alone(network: Any) -> None:
+def test_a_frame_with_nothing_in_it_moves_the_features_alone() -> None:
+    network = small_network()
+    network.roi_head.test_cfg.score_thr = 1.1
     video = network.new_video()
     before = video.prototypes
-    network.roi_head.test_cfg.score_thr = 1.1
-    try:
-        found = video(0, *frame(small_pipeline(CONFIG), 0))
-    finally:
-        network.roi_head.test_cfg.score_thr = 0.5
+    found = video(0, *frame(small_pipeline(CONFIG), 0))
     assert found.masks == []
     assert len(found.boxes) == len(found.ids) == 0
     assert video.fusion is not None
