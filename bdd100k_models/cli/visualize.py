@@ -5,6 +5,7 @@ Frames of videos with identities become a picture each and a video file for each
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Sequence
