@@ -41,6 +41,7 @@ COMMANDS = (
     Command("test", "test", "TASK/test.py", "run a model: test det NAME --images DIR"),
     Command("train", "train", "tools/train.py", "train the model of a config"),
     Command("evaluate", "evaluate", "tools/evaluate.py", "score predictions of any task"),
+    Command("track", "track", "tools/track.py", "link the boxes of videos to tracks"),
     Command("visualize", "visualize", "tools/visualize.py", "draw predictions"),
     Command("list", "list_models", "tools/list_models.py", "list the published models"),
     Command("download", "download", "tools/download.py", "fetch weights of published models"),
