@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup demo test test-all lint bench clean
+.PHONY: setup demo test test-all test-everywhere lint bench clean
 
 setup:
 	@$(PYTHON) tools/setup_environment.py --venv $(VENV)
@@ -16,6 +16,10 @@ test: setup
 
 test-all: setup
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadfile -m ""
+
+# The demo and a selection of the tests on every supported Python that is here: doc/PYTHONS.md.
+test-everywhere: setup
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) tools/test_everywhere.py --markdown doc/PYTHONS.md
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -42,8 +42,9 @@ def build_model(
 ) -> nn.Module:
     """The model of a config in ``eval`` mode on ``device``.
 
-    ``checkpoint`` is a file, a URL, ``"published"`` for the published weights of the config, or
-    None for freshly initialised weights.
+    ``checkpoint`` is a file, a URL, ``"published"`` for the published weights of the config,
+    ``"public"`` for weights of others that fit it (the network has their class layer then, and
+    ``CLASSES`` are theirs), or None for freshly initialised weights.
 
     Raises:
         UserError: the config names no model of the zoo's tasks, or the checkpoint is missing,

@@ -1,4 +1,4 @@
-"""What several test folders share: a mini dataset, rendered once a session."""
+"""What several test folders share: a mini dataset, rendered once a session; a loopback server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import server  # noqa: F401  a fixture
+
 
 @pytest.fixture(scope="session")
 def mini_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -16,7 +18,8 @@ def mini_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bdd100k_models.data.preparation import prepare
 
     root = tmp_path_factory.mktemp("mini") / "bdd100k"
-    build(root, MiniOptions(train=6, val=4, test=2, seed=7))
+    videos = {"train_videos": 2, "val_videos": 2, "test_videos": 1, "frames": 5}
+    build(root, MiniOptions(train=6, val=4, test=2, seed=7, **videos))
     reports = prepare(root, quiet=True)
     assert [report.summary for report in reports if report.status == "failed"] == []
     return root

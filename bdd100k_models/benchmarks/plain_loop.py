@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdd100k_models.benchmarks.stages import Spent, Stages, alone, memory_mib
+from bdd100k_models.benchmarks.stages import Spent, Stages, alone
 from bdd100k_models.files import write_json
+from bdd100k_models.system import peak_memory
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with stages("writing"):
         write(task, cfg, converted, args.out)
     seconds = time.time() - begun
-    memory, children = memory_mib()
+    memory, children = peak_memory()
 
     network.forward = forward
     some = range(min(ALONE, len(dataset)))
@@ -194,11 +195,13 @@ def _poses(dataset: Any, results: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     from bdd100k_models.tasks.pose import Poses
     from bdd100k_models.tasks.pose_boxes import PersonBox
 
-    boxes = {person["bbox_id"]: person for person in dataset.db}
+    # The ids of annotated people begin anew with each picture.
+    boxes = {(person["image_file"], person["bbox_id"]): person for person in dataset.db}
     found: defaultdict[str, list[tuple[Any, float, Any]]] = defaultdict(list)
     for result in results:
-        name = os.path.relpath(result["image_paths"][0], dataset.img_prefix)
-        person = boxes[result["bbox_ids"][0]]
+        path = result["image_paths"][0]
+        name = os.path.relpath(path, dataset.img_prefix)
+        person = boxes[path, result["bbox_ids"][0]]
         x, y, width, height = person["bbox"][:4]
         box = PersonBox(x, y, width, height, person["bbox_score"])
         found[name].append((result["preds"][0], result["boxes"][0][4], box))

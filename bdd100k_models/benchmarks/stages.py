@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import resource
 import statistics
 import threading
 import time
@@ -13,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 STAGES = ("loading", "forward", "conversion", "writing")
@@ -88,17 +86,6 @@ class Spent:
     def figures(self) -> dict[str, Any]:
         """As JSON takes it."""
         return dataclasses.asdict(self)
-
-
-def memory_mib() -> tuple[float, float]:
-    """The most that this process had so far, and that of its finished children that had most."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # ru_maxrss begins with what the parent had when it started this process.
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        own = int(fields["VmHWM"].split()[0])
-    return own / 2**10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
 
 
 def alone(action: Callable[[Any], object], items: Sequence[Any]) -> tuple[float, float]:

@@ -16,8 +16,9 @@ from typing import Any
 from unittest.mock import patch
 
 from bdd100k_models.benchmarks.plain_loop import ALONE
-from bdd100k_models.benchmarks.stages import Spent, Stages, alone, first_rank, memory_mib
+from bdd100k_models.benchmarks.stages import Spent, Stages, alone, first_rank
 from bdd100k_models.files import write_json
+from bdd100k_models.system import peak_memory
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +38,7 @@ class Watch:
     Attributes:
         predictor, records: of the run.
         begun, ended: seconds since the epoch.
-        memory: at the end, see :func:`memory_mib`.
+        memory: at the end, see :func:`bdd100k_models.system.peak_memory`.
         stages: of the run.
     """
 
@@ -62,7 +63,7 @@ class Watch:
             self.predictor, self.records = predictor, records
             self.begun = time.time()
             outcome = run(predictor, records, *args, **options)
-            self.ended, self.memory = time.time(), memory_mib()
+            self.ended, self.memory = time.time(), peak_memory()
             return outcome
 
         def loaded(*args: Any, **options: Any) -> Iterator[Any]:

@@ -105,6 +105,6 @@ def place_of(frame: FrameType | None) -> Place:
     return Place(
         found.f_globals.get("__name__", code.co_filename),
         found.f_lineno,
-        code.co_qualname,
+        getattr(code, "co_qualname", code.co_name),  # Python >= 3.11
         code.co_filename,
     )

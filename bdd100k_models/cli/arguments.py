@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from bdd100k_models import system
+from bdd100k_models.cli import commands
 from bdd100k_models.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Parser(argparse.ArgumentParser):
     """Arguments of a script; a mistake in them is one line, with the name that was meant."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["prog"] = commands.called or kwargs.get("prog")
         super().__init__(*args, **kwargs)
         self.register("type", float, _number)
         self.register("type", int, lambda text: _whole(text, -_MOST))
@@ -137,7 +140,7 @@ def _tell(error: BaseException, stopped: str, ranks: Ranks | None = None) -> int
     if line is not None:
         if ranks is not None:
             ranks.first_to_tell()
-        print(line, file=sys.stderr, flush=True)
+        print(commands.as_called(line), file=sys.stderr, flush=True)
     return status
 
 
@@ -154,7 +157,7 @@ def _terminable() -> Iterator[None]:
             os._exit(128 + number)
         # Launchers stop the processes that load pictures, too; torch must not complain of that
         # in the middle of what follows.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        system.ignore_ended_children()
         raise KeyboardInterrupt
 
     earlier = signal.signal(signal.SIGTERM, stop)

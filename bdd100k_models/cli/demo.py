@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bdd100k_models.cli import commands
 from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError
-from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.files.places import FROM_SOURCE, REPOSITORY, workspace
 
 #: Pictures that are rendered and scored.
 PICTURES = 60
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: a step failed (its own message stands above), or a model is not there.
     """
     parser = Parser(prog="demo/run.py", description=__doc__)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "demo" / "out", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=workspace() / "demo" / "out", metavar="DIR")
     parser.add_argument(
         "--only", nargs="+", choices=[model.name for model in MODELS], metavar="MODEL"
     )
@@ -107,10 +108,15 @@ def step(script: str, *arguments: str) -> str:
     Raises:
         UserError: it failed.
     """
-    shown = shlex.join(["python", script, *map(_short, arguments)])
+    if FROM_SOURCE:
+        command = [sys.executable, os.fspath(REPOSITORY / script), *arguments]
+        typed = ["python", script]
+    else:
+        typed = commands.as_called(script).split()
+        command = [sys.executable, "-m", "bdd100k_models", *typed[1:], *arguments]
+    shown = shlex.join([*typed, *map(_short, arguments)])
     print(f"$ {shown}", flush=True)
-    command = [sys.executable, os.fspath(REPOSITORY / script), *arguments]
-    status = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+    status = subprocess.run(command, cwd=workspace(), check=False).returncode
     if status:
         raise UserError(f"the demo stopped: {script} ended with status {status}")
     return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bdd100k_models.cli.arguments import Parser, count, positive
@@ -19,6 +19,14 @@ def build_parser() -> Parser:
     parser.add_argument("--val", type=count, default=60, help="pictures (default: 60)")
     parser.add_argument(
         "--test", type=count, default=8, help="pictures without labels (default: 8)"
+    )
+    parser.add_argument("--train-videos", type=count, default=24, help="videos (default: 24)")
+    parser.add_argument("--val-videos", type=count, default=8, help="videos (default: 8)")
+    parser.add_argument(
+        "--test-videos", type=count, default=2, help="videos without labels (default: 2)"
+    )
+    parser.add_argument(
+        "--frames", type=positive, default=20, help="of each video, 5 a second (default: 20)"
     )
     parser.add_argument("--seed", type=count, default=0, help="default: 0")
     parser.add_argument(
@@ -40,9 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     from bdd100k_models.data.mini.dataset import MiniOptions, build
     from bdd100k_models.engine.progress import Progress
 
-    options = MiniOptions(args.train, args.val, args.test, args.seed)
-    progress = Progress(args.train + args.val + args.test)
+    options = MiniOptions(
+        args.train,
+        args.val,
+        args.test,
+        args.seed,
+        args.train_videos,
+        args.val_videos,
+        args.test_videos,
+        args.frames,
+    )
+    progress = Progress(sum(options.pictures.values()) + sum(options.videos.values()))
     build(args.out, options, args.workers, lambda: progress.update(1))
     progress.close()
-    print(f"{args.out}: {args.train} train, {args.val} val and {args.test} test pictures")
+    print(f"{args.out}: {_numbers(options.pictures)} pictures, {_numbers(options.videos)} videos")
     return 0
+
+
+def _numbers(by_split: Mapping[str, int]) -> str:
+    """``1 train, 2 val and 0 test``."""
+    return "{train} train, {val} val and {test} test".format(**by_split)

@@ -45,10 +45,19 @@ def make_parser(task: Task) -> arguments.Parser:
     )
     arguments.add_config(parser)
     what = parser.add_argument_group("what to run on")
-    what.add_argument("--checkpoint", metavar="FILE|URL", help="weights (default: published ones)")
+    what.add_argument(
+        "--checkpoint",
+        metavar="FILE|URL|public",
+        help="weights (default: published ones); public: those of others, trained on other data, "
+        "that fit the model",
+    )
     what.add_argument("--split", choices=("val", "test"), default="val")
     what.add_argument(
-        "--images", metavar="DIR|FILE|GLOB", help="pictures of your own; no annotations needed"
+        "--images",
+        metavar="DIR|FILE|GLOB",
+        help="videos of your own, each a folder of frames or a file; no annotations needed"
+        if task.facts.videos
+        else "pictures of your own; no annotations needed",
     )
     what.add_argument("--limit", type=arguments.positive, metavar="N", help="only the first N")
     output = parser.add_argument_group("output")
@@ -127,6 +136,8 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
     from bdd100k_models.files import write_json
     from bdd100k_models.tasks import check_task
     from bdd100k_models.tasks.base import passed_over
+    from bdd100k_models.tasks.zero_shot import ZeroShot
+    from bdd100k_models.weights import PUBLIC, public_model
 
     root = config.data_root(args.data_root)
     with ranks.together():
@@ -134,6 +145,8 @@ def _predict_and_score(task: Task, args: argparse.Namespace, ranks: Ranks) -> in
             args.config, options=config.parse_options(args.cfg_options), data_root=args.data_root
         )
         check_task(cfg, task.name)
+        if args.eval is not None and args.checkpoint == PUBLIC:
+            ZeroShot.of(public_model(cfg)).check_scored()
         options = task.settle(
             task.options_from(args), cfg, split=args.split, images=args.images is not None
         )

@@ -1,4 +1,4 @@
-"""The import hook: a stand-in for mmcv's compiled module, and bridges run after an import."""
+"""The import hook: stand-ins for compiled packages, and bridges run after an import."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,19 @@ from bdd100k_models.compat.registry import Bridge
 
 EXTENSION = "mmcv._ext"
 STAND_IN = Path(__file__).with_name("ext.py")
+#: Modules that are ours whatever is installed: a compiled xtcocotools of somebody may fit neither
+#: this Python nor this numpy, and scores are to be the same everywhere.
+REPLACED = {
+    "xtcocotools": Path(__file__).parent / "xtcocotools" / "__init__.py",
+    **{
+        f"xtcocotools.{name}": Path(__file__).parent / "xtcocotools" / f"{name}.py"
+        for name in ("coco", "cocoeval", "mask")
+    },
+}
 
 
 class CompatFinder(MetaPathFinder):
-    """Finds `mmcv._ext`, and the modules that a bridge mends.
+    """Finds `mmcv._ext`, xtcocotools, and the modules that a bridge mends.
 
     Args:
         bridges: module name -> functions to call with that module once it has been executed.
@@ -28,6 +37,8 @@ class CompatFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of a module that is ours to handle, None for every other."""
+        if fullname in REPLACED:
+            return spec_from_file_location(fullname, REPLACED[fullname])
         bridges = self.bridges.get(fullname, ())
         if fullname != EXTENSION and not bridges:
             return None

@@ -21,6 +21,9 @@ def silence() -> None:
     """Ignore the messages above, and no others."""
     for message in USELESS_WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=UserWarning)
+    # What Python >= 3.12 and >= 3.14 tell of mm* packages when they are compiled.
+    for message in (".*invalid escape sequence", "'return' in a 'finally' block"):
+        warnings.filterwarnings("ignore", message, SyntaxWarning, module=r".*\bmm\w+")
     logging.getLogger("torch.utils.cpp_extension").addFilter(_is_about_us)
 
 

@@ -1,8 +1,8 @@
 """A config file made ready to run: found by path or published name, with overrides and data root.
 
 Configs write ``data/bdd100k/…``. What stands there is, in this order, the ``data_root`` given, the
-environment variable ``BDD100K_DATA_ROOT``, or ``data/bdd100k`` in the repository: never a path
-relative to the current folder.
+environment variable ``BDD100K_DATA_ROOT``, or ``data/bdd100k`` in the repository, whatever the
+current folder; with an installed package, in the current folder.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bdd100k_models import compat
 from bdd100k_models.config.options import apply_options
 from bdd100k_models.errors import UserError, let_go
-from bdd100k_models.files import REPOSITORY
-from bdd100k_models.zoo.configs import find_config
+from bdd100k_models.files.places import workspace
+from bdd100k_models.zoo.configs import find_config, published_elsewhere
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -30,7 +31,7 @@ _DATA_ROOT_IN_CONFIGS = "data/bdd100k"
 
 def data_root(given: str | Path | None = None) -> Path:
     """The folder that holds ``images/``, ``labels/`` and ``jsons/``, as an absolute path."""
-    chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or REPOSITORY / _DATA_ROOT_IN_CONFIGS
+    chosen = given or os.environ.get(DATA_ROOT_VARIABLE) or workspace() / _DATA_ROOT_IN_CONFIGS
     return Path(chosen).expanduser().resolve()
 
 
@@ -41,13 +42,14 @@ def read_config(config: str | Path) -> Config:
         UserError: not found, or the file does not evaluate (the message names file and reason), or
             its bases go round in a circle (the message names it).
     """
+    compat.check_packages()
     from mmcv import Config
 
     path = find_config(config)
     _refuse_circle([path])
     search_path = list(sys.path)
     try:
-        return Config.fromfile(os.fspath(path))
+        cfg = Config.fromfile(os.fspath(path))
     except KeyboardInterrupt as error:
         let_go(error)
         raise
@@ -59,6 +61,10 @@ def read_config(config: str | Path) -> Config:
         if isinstance(error, SystemExit):
             reason = f"it ends the program, with {reason}"
         raise UserError(f"config {path} cannot be read: {reason}") from error
+    other = published_elsewhere(config)
+    if other is not None:
+        cfg.weights_of = other.name
+    return cfg
 
 
 def _refuse_circle(chain: list[Path]) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bdd100k_models import system
 from bdd100k_models.data.checks import (
     STUFF_NUM,
     Check,
@@ -31,11 +32,13 @@ from bdd100k_models.data.checks import (
     check_map,
     check_picture,
 )
+from bdd100k_models.data.tracks import coco_of_videos
 from bdd100k_models.engine.progress import Progress
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.files import write_bytes
 from bdd100k_models.frames import Frame
 from bdd100k_models.frames.reading import check_labels, read_frames
+from bdd100k_models.frames.videos import check_identities, flat, picture_path, read_videos
 from bdd100k_models.zoo import tasks
 from bdd100k_models.zoo.classes import (
     DRIVABLE,
@@ -162,7 +165,8 @@ class _Job:
 
     @property
     def target(self) -> Path:
-        return self.root / "jsons" / f"{self.task}_{self.split}_cocofmt.json"
+        name = tasks.facts(self.task).toolkit
+        return self.root / "jsons" / f"{name}_{self.split}_cocofmt.json"
 
     def note(self, text: str) -> None:
         """Add a line to the report."""
@@ -362,7 +366,7 @@ def _check_categories(job: _Job, frames: list[Frame], further: tuple[str, ...]) 
     from bdd100k.common.utils import load_bdd100k_config
     from scalabel.label.utils import get_leaf_categories
 
-    config = load_bdd100k_config(job.task)
+    config = load_bdd100k_config(tasks.facts(job.task).toolkit)
     known = {category.name for category in get_leaf_categories(config.scalabel.categories)}
     known.update(config.name_mapping or (), config.ignored_mapping or (), further)
     for frame in frames:
@@ -508,7 +512,7 @@ def _stage(labels: Path, names: list[str], mixed: list[str], staging: Path) -> P
         target = staging / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if name not in mixed:
-            target.symlink_to((labels / name).resolve())
+            system.point_to(target, (labels / name).resolve())
             continue
         # B, G, R, A: id high byte, flags, category, id low byte.
         values = cv2.imread(str(labels / name), cv2.IMREAD_UNCHANGED)
@@ -537,6 +541,41 @@ def _complete_panoptic(coco: Coco, folder: Path) -> None:
             x1, y1, x2, y2 = (int(v) for v in (columns[0], rows[0], columns[-1], rows[-1]))
             segment["bbox"] = [x1, y1, x2 - x1 + 1, y2 - y1 + 1]
             segment["iscrowd"] = int(segment["iscrowd"])
+
+
+def _prepare_tracks(geometry: str, job: _Job) -> str:
+    """Videos with identities: boxes, or masks."""
+    facts = tasks.facts(job.task)
+    assert job.labels is not None
+    try:
+        videos = read_videos(job.labels, "labels")
+        frames = flat(videos)
+        _check_labels(job, frames, geometry)
+        _check_categories(job, frames, ())
+        check_identities(frames, f"labels {job.labels}", numbers=False)
+    except UserError as error:
+        raise _PreparationError(str(error)) from error
+    pictures = job.match_pictures([picture_path(frame) for frame in frames])
+    kept = {
+        video: [frame for frame in own if picture_path(frame) in pictures]
+        for video, own in videos.items()
+    }
+    kept = {video: own for video, own in kept.items() if own}
+    sizes = {name: (check.height, check.width) for name, check in pictures.items()}
+    for video, own in kept.items():
+        found = {sizes[picture_path(frame)] for frame in own}
+        if len(found) > 1:
+            shown = ", ".join(f"{width}x{height}" for height, width in sorted(found))
+            raise _PreparationError(
+                f"video {video!r} has frames of different sizes: {shown}; a video has one"
+            )
+    official = tasks.VIDEO_SET_SIZES[facts.image_set][job.split]
+    if len(videos) != official:
+        job.note(f"{len(videos)} labelled videos; the real dataset has {official}")
+    if not job.quiet:
+        print(f"{job.task} {job.split}: converting", flush=True)
+    coco = coco_of_videos(kept, sizes, facts, masks=geometry == "rle")
+    return f"{len(kept)} videos, {job.write(coco)}"
 
 
 def _picture_of(mask: str) -> str:
@@ -571,4 +610,6 @@ _PREPARE: dict[str, Callable[[_Job], str]] = {
     "drivable": partial(_prepare_map, len(DRIVABLE)),
     "pan_seg": _prepare_panoptic,
     "pose": _prepare_poses,
+    "mot": partial(_prepare_tracks, "box2d"),
+    "mots": partial(_prepare_tracks, "rle"),
 }

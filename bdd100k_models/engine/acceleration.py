@@ -5,14 +5,15 @@ What it does, where a network's modules allow it, and leaves everything else as 
 - batch norm is folded into the convolution before it;
 - convolutions compute in the channels-last layout, so that all maps between them are in it, with
   weights that oneDNN has laid out once instead of at each call;
+- convolutions of 3x3 take a quarter of the multiplications where maps and channels are many
+  enough, see :mod:`bdd100k_models.engine.winograd`;
 - the activation after a convolution, and the addition that closes a residual block, happen while
   the convolution writes its result, and not in passes over memory of their own;
-- freed memory stays with the process, see :func:`keep_memory`.
+- freed memory stays with the process, see :func:`bdd100k_models.system.keep_freed_memory`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
 import os
@@ -25,8 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-#: Parameters of glibc's mallopt.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+from bdd100k_models.engine import winograd
 
 _PACKAGES = ("mmcls", "mmdet", "mmseg", "mmpose")
 
@@ -39,25 +39,6 @@ def repeat_for_any_threads() -> None:
     computes, so this comes before any network is built.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Keep memory that tensors free for the tensors to come, for the rest of the process.
-
-    glibc gives every large block back to the system as it is freed. The maps of a forward pass are
-    such blocks: without this, a good third of a pass on a CPU goes to pages that are cleared anew.
-    Where the C library is another one, nothing happens.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-        glibc = ctypes.CDLL(None).gnu_get_libc_version
-    except (AttributeError, OSError, TypeError):
-        return
-    if glibc is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_M_TOP_PAD, 64 * 2**20)
 
 
 def accelerate(network: nn.Module, *, pack: bool = True) -> None:
@@ -79,7 +60,7 @@ def accelerate(network: nn.Module, *, pack: bool = True) -> None:
             module.forward = MethodType(_norm_groups, module)
     if packing_works():
         for module in list(network.modules()):
-            if _is_plain_convolution(module):
+            if is_plain_convolution(module):
                 PackedConv2d.adopt(module)
         uses = _Uses(network)
         for module in list(network.modules()):
@@ -94,7 +75,7 @@ def _set_layout(network: nn.Module, layout: torch.memory_format) -> None:
     for module in network.modules():
         if isinstance(module, PackedConv2d):
             module.layout = layout
-        elif _is_plain_convolution(module):
+        elif is_plain_convolution(module):
             module.to(memory_format=layout)
 
 
@@ -141,7 +122,7 @@ def _fold_norms(owner: nn.Module, uses: _Uses) -> None:
         norm = owner._modules[name]
         if (
             norm is not None
-            and (_is_plain_convolution(conv) or _is_plain_deconvolution(conv))
+            and (is_plain_convolution(conv) or _is_plain_deconvolution(conv))
             and _is_batch_norm(norm)
             and uses.once(conv)
             and uses.once(norm)
@@ -181,7 +162,7 @@ def _is_batch_norm(norm: Any) -> bool:
     )
 
 
-def _is_plain_convolution(module: nn.Module) -> bool:
+def is_plain_convolution(module: nn.Module) -> bool:
     """A two-dimensional convolution that computes what torch's own class does."""
     return (
         _computes_as(module, nn.Conv2d)
@@ -273,8 +254,10 @@ class PackedConv2d(nn.Conv2d):
     """
 
     activation: str
+    padding: tuple[int, int]  # text is not taken
     layout: torch.memory_format
     _packed: dict[torch.dtype, tuple[Tensor, Tensor | None]]
+    _winograd: Tensor | None
 
     @classmethod
     def adopt(cls, conv: Any) -> PackedConv2d:
@@ -283,12 +266,13 @@ class PackedConv2d(nn.Conv2d):
         conv.activation = "none"
         conv.layout = torch.channels_last
         conv._packed = {}
+        conv._winograd = None
         conv.requires_grad_(False)
         packed: PackedConv2d = conv
         return packed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_packed": {}}
+        return {**vars(self), "_packed": {}, "_winograd": None}
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, out_channels, H', W')."""
@@ -300,6 +284,18 @@ class PackedConv2d(nn.Conv2d):
         packable = self.layout == torch.channels_last and input.dim() == 4 and input.numel()
         if dtype is None or not packable:
             return self._plain(input, activation, other)
+        if dtype == torch.float32 and winograd.fits(self, input):
+            if self._winograd is None:
+                self._winograd = winograd.transform_weights(self.weight)
+            return winograd.convolve(
+                input.to(dtype),
+                self._winograd,
+                self.bias,
+                self.padding,
+                self.dilation[0],
+                relu=activation == "relu",
+                other=other,
+            )
         weight, bias = self._weights(dtype, input)
         input = input.to(dtype).contiguous(memory_format=torch.channels_last)
         shape = (self.padding, self.stride, self.dilation, self.groups)

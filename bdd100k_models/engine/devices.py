@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from bdd100k_models import system
 from bdd100k_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,11 +90,7 @@ class Place:
 
 def own_place() -> Place:
     """Where this process runs."""
-    if hasattr(os, "sched_getaffinity"):
-        affinity = tuple(sorted(os.sched_getaffinity(0)))
-    else:
-        affinity = tuple(range(os.cpu_count() or 1))
-    return Place(socket.gethostname(), affinity, *cgroup_quota(_CGROUPS, _OWN_CGROUP))
+    return Place(socket.gethostname(), system.usable_cores(), *cgroup_quota(_CGROUPS, _OWN_CGROUP))
 
 
 def cgroup_quota(mounted: Path, own: Path) -> tuple[str, float | None]:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.engine import complaints
 from bdd100k_models.errors import UserError, let_go
+from bdd100k_models.system import start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 T = TypeVar("T")
@@ -66,9 +67,17 @@ class RecordDataset(Dataset[Sample]):
 
 
 def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
-    """The sample of a record, or the problem with it; a damaged picture is told on stderr."""
+    """The sample of a record, or the problem with it; pixels of a source stay with the record.
+
+    A damaged picture is told on stderr.
+    """
     begun = time.perf_counter()
     complaints.listen()
+    if record.source is not None:
+        try:
+            record = replace(record, pixels=record.source.read(), source=None)
+        except UserError as error:
+            return Sample(record, None, Problem(record, str(error), own=True))
     try:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
@@ -194,6 +203,7 @@ def load_batches(
         collate_fn=Grouping(pipeline),
         pin_memory=pin_memory,
         worker_init_fn=_set_up_worker if workers else None,
+        multiprocessing_context=start_method(),
     )
     yield from supervised(lambda: iter(loader))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from bdd100k_models.config import registry_hint
 from bdd100k_models.engine.devices import resolve_device
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
+from bdd100k_models.tasks.zero_shot import OtherWeights, ZeroShot
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -30,14 +32,63 @@ def build_model(
     """See :func:`bdd100k_models.build_model`; ``report`` takes notes on the checkpoint."""
     chosen_device = resolve_device(device)
     task = task_of(cfg)
-    model = build_network(task, cfg)
-    meta: Mapping[str, Any] = {}
-    if checkpoint is not None:
-        given = None if checkpoint == "published" else checkpoint
-        path = weights.find_checkpoint(cfg, task.name, given, report)
-        meta = weights.load_weights(model, path, report)
-    model.CLASSES = name_classes(task, cfg, model, meta, report)  # type: ignore[assignment]
+    if checkpoint is None:
+        model = build_network(task, cfg)
+        model.CLASSES = name_classes(task, cfg, model, {}, report)  # type: ignore[assignment]
+        return model.to(chosen_device).eval()
+    given = None if checkpoint == "published" else checkpoint
+    public = public_weights(cfg, given)
+    path = weights.find_checkpoint(cfg, task.name, given, report)
+    model, meta, public = load_network(task, cfg, path, public, report)
+    if public is None:
+        names = name_classes(task, cfg, model, meta, report)
+    else:
+        public = public.named_by(meta)
+        report(public.line())
+        names = public.classes.source
+    model.CLASSES = names  # type: ignore[assignment]
     return model.to(chosen_device).eval()
+
+
+def public_weights(cfg: Config, checkpoint: str | Path | None) -> ZeroShot | None:
+    """Whose weights a run asks for in the place of the zoo's own; None where it does not.
+
+    Raises:
+        UserError: none are known that run the model.
+    """
+    if (checkpoint or cfg.get("load_from")) != weights.PUBLIC:
+        return None
+    return ZeroShot.of(weights.public_model(cfg))
+
+
+def load_network(
+    task: Task,
+    cfg: Config,
+    checkpoint: Path,
+    public: ZeroShot | None,
+    report: Callable[[str], None],
+) -> tuple[nn.Module, dict[str, Any], ZeroShot | None]:
+    """The network of a config with its weights, their ``meta``, and whose they are.
+
+    With weights of others it has their class layer. A file of another code base that has other
+    classes, or computes otherwise, is of others too.
+
+    Raises:
+        UserError: see :func:`build_network` and :func:`~bdd100k_models.weights.load_weights`.
+    """
+    content = weights.read_checkpoint(checkpoint)
+    network = build_network(task, cfg if public is None else public.config(cfg))
+    foreign = weights.translate(content["state_dict"], content["meta"], network.state_dict())
+    if foreign is not None:
+        if public is None:
+            public = OtherWeights.of_file(task, cfg, checkpoint, foreign)
+        else:
+            public = replace(public, foreign=foreign)
+        if public is not None:
+            network = build_network(task, public.config(cfg))
+    left_out = () if public is None else public.source.left_out
+    meta = weights.load_weights(network, checkpoint, report, left_out=left_out, content=content)
+    return network, meta, public
 
 
 def build_network(task: Task, cfg: Config) -> nn.Module:
@@ -77,9 +128,7 @@ def name_classes(
         UserError: their number is not that of the network's head.
     """
     configured = task.class_names(cfg)
-    said = meta.get("CLASSES")
-    known = isinstance(said, (list, tuple)) and all(isinstance(name, str) for name in said)
-    names = tuple(said) if known and said else configured
+    names = task.told_classes(meta) or configured
     heads = task.head_classes(network)
     if heads is not None and heads != len(names):
         whose = "the checkpoint" if names is not configured else cfg.filename

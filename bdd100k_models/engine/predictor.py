@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch
 
 from bdd100k_models import weights
 from bdd100k_models.config import load_config, registry_hint
-from bdd100k_models.engine.acceleration import accelerate, keep_memory, repeat_for_any_threads
+from bdd100k_models.engine.acceleration import accelerate, repeat_for_any_threads
 from bdd100k_models.engine.compilation import compile_backbone
 from bdd100k_models.engine.devices import resolve_device, set_matmul_precision
 from bdd100k_models.engine.loading import (
@@ -27,18 +27,21 @@ from bdd100k_models.engine.loading import (
     one_line,
     to_device,
 )
-from bdd100k_models.engine.model import build_network, name_classes
+from bdd100k_models.engine.model import load_network, name_classes, public_weights
 from bdd100k_models.engine.precision import apply_precision
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import keep_freed_memory
 from bdd100k_models.tasks import task_of
 from bdd100k_models.tasks.base import (
     ImageRecord,
     Pipeline,
     Prediction,
     Task,
+    VideoPlace,
     records_of_images,
 )
+from bdd100k_models.tasks.videos import records_of_videos
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -54,7 +57,8 @@ class Predictor:
 
     Args:
         config: a config file, a published name, or a config.
-        checkpoint: a file or URL; None looks for the published weights, as ``test.py`` does.
+        checkpoint: a file or URL; None looks for the published weights, as ``test.py`` does;
+            ``"public"`` stands for weights of others that fit the model (see ``tasks.zero_shot``).
         device: ``auto`` (the first GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32``, ``tf32``, ``fp16`` or ``bf16``; see ``--precision``.
         compile: compile the backbone; the first picture of each size takes longer.
@@ -78,6 +82,7 @@ class Predictor:
         pipeline: from a record to a sample.
         forward: from a batch of samples to raw results.
         converter: from a raw result to what is written.
+        public: whose weights it runs with, where they are not the zoo's; else None.
 
     Raises:
         UserError: no such config or device, or a checkpoint that is missing, damaged, unsafe, or
@@ -112,20 +117,24 @@ class Predictor:
             settled = settings or task.settle(
                 task.options(**options), cfg, split="val", images=True
             )
+            self.public = public_weights(cfg, checkpoint)
             chosen = resolve_device(device, ranks)
             set_matmul_precision(tf32=precision == "tf32")
             if chosen.type == "cpu":
-                keep_memory()
+                keep_freed_memory()
                 repeat_for_any_threads()
         self.checkpoint: Path | None = find_weights(cfg, task, checkpoint, ranks, report)
         self.fused = fuse_conv_bn
         wanted = task.detector(settled)
         detector = None
         if wanted is not None:
+            if self.public is not None and wanted[1] is None:
+                wanted = (wanted[0], weights.PUBLIC)
             detector = _detector(*wanted, device=device, ranks=ranks, report=report)
         with ranks.together():
-            network = build_network(task, cfg)
-            meta = weights.load_weights(network, self.checkpoint, report)
+            network, meta, self.public = load_network(
+                task, cfg, self.checkpoint, self.public, report
+            )
             if fuse_conv_bn:
                 from mmcv.cnn import fuse_conv_bn as fuse
 
@@ -153,7 +162,7 @@ class Predictor:
         the config's.
         """
         self = cls.__new__(cls)
-        self.checkpoint, self.fused = None, False
+        self.checkpoint, self.fused, self.public = None, False, None
         settled = task.settle(task.options(), cfg, split="val", images=False)
         meta = {"CLASSES": classes} if classes else {}
         self._assemble(
@@ -176,17 +185,28 @@ class Predictor:
     ) -> None:
         self.task, self.cfg, self.device = task, cfg, device
         self.options, self.detector, self.precision = options, detector, precision
-        self.classes = name_classes(task, cfg, network, meta, report)
-        network.CLASSES = self.classes  # type: ignore[assignment]
+        public = self.public = self.public and self.public.named_by(meta)
+        if public is None:
+            self.classes = name_classes(task, cfg, network, meta, report)
+            network.CLASSES = self.classes  # type: ignore[assignment]
+        else:
+            report(public.line())
+            network.CLASSES = public.classes.source  # type: ignore[assignment]
         self.network = network.to(device).eval()
         if device.type == "cpu":
             accelerate(self.network, pack=not compile)
         if compile:
             compile_backbone(self.network, device)
         apply_precision(self.network, cfg, precision, device)
-        self.pipeline = build_pipeline(task, cfg, options, detector)
-        self.forward = task.forward(self.network, cfg, options, detector)
-        self.converter = task.converter(cfg, options, self.classes)
+        own = cfg if public is None else public.config(cfg)
+        self.pipeline = build_pipeline(task, own, options, detector)
+        self.forward = task.forward(self.network, own, options, detector)
+        if public is None:
+            self.converter = task.converter(cfg, options, self.classes)
+        else:
+            self.forward = public.forward(self.forward)
+            self.converter = public.converter(task, cfg, options)
+            self.classes = self.converter.classes
 
     # -- for Python users ---------------------------------------------------------------------
 
@@ -197,8 +217,9 @@ class Predictor:
 
         Args:
             images: a picture file, a folder, a glob pattern; an array, (H, W, 3) uint8 RGB; a PIL
-                picture; or any iterable of these, a generator too.
-            batch_size: pictures that go through the network together.
+                picture; or any iterable of these, a generator too. For tracking what ``--images``
+                takes, or an iterable of pictures, which are the frames of one video in order.
+            batch_size: pictures that go through the network together; frames of videos go alone.
             strict: raise at a picture that cannot be read or predicted; else its result says so
                 in ``error``.
 
@@ -206,7 +227,11 @@ class Predictor:
             UserError: nothing at a path, or with ``strict`` the first picture that failed.
         """
         next_id = self.converter.outputs[0].first_id
-        records = self.task.complete(records_of(images), self.cfg, self.options)
+        records: Iterator[ImageRecord]
+        if self.task.facts.videos:
+            records, batch_size = iter(frames_of(images)), 1
+        else:
+            records = self.task.complete(records_of(images), self.cfg, self.options)
         for batches in load_ahead(records, self.pipeline, batch_size):
             results = {p.record.index: Result(self, p.record, problem=p) for p in batches.problems}
             for batch in batches.batches:
@@ -388,6 +413,21 @@ def records_of(images: Any) -> Iterator[ImageRecord]:
             yield ImageRecord(index, name, name, pixels=_pixels(item))
 
 
+def frames_of(images: Any) -> Iterator[ImageRecord]:
+    """Frames of videos of whatever :meth:`Predictor.__call__` takes.
+
+    Raises:
+        UserError: nothing at a path, or an object that is no picture.
+    """
+    if isinstance(images, (str, os.PathLike)):
+        yield from records_of_videos(os.fspath(images))
+        return
+    for record in records_of(images):
+        place = VideoPlace("video", record.index)
+        name = f"video/video-{record.index + 1:07d}.jpg"
+        yield replace(record, name=name, place=place)
+
+
 def _is_one(images: Any) -> bool:
     return isinstance(images, (str, os.PathLike)) or hasattr(images, "__array_interface__")
 
@@ -425,6 +465,8 @@ def _size(record: ImageRecord) -> tuple[int, int]:
 
 def network_problem(record: ImageRecord, error: Exception) -> Problem:
     """What a network tripped over, as the problem of one picture."""
+    if isinstance(error, UserError):
+        return Problem(record, f"{record.path}: {error}", own=True)
     text = str(error)
     memory = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
         "allocate memory" in text or "out of memory" in text
@@ -474,6 +516,8 @@ def _detector(
         if task.name != "det":
             raise UserError(f"--detector {config} is a model for {task.name}, not for det")
     try:
+        if checkpoint == weights.PUBLIC:
+            return Predictor(cfg, checkpoint, device=device, ranks=ranks, report=report)
         found = find_weights(cfg, task, checkpoint, ranks, report)
     except UserError as error:
         raise type(error)(

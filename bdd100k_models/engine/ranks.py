@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
 import re
 import secrets
 import socket
-import struct
 import tempfile
 import time
 import zlib
@@ -27,6 +25,7 @@ from bdd100k_models.engine import devices
 from bdd100k_models.engine.devices import Place
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import hold
+from bdd100k_models.system import interface_of
 
 #: How long ranks wait for each other at the start.
 MEETING = datetime.timedelta(minutes=2)
@@ -62,8 +61,6 @@ _NAMES = {
 }
 _FIRST_PORT = 29500
 _PORTS = 2000
-#: SIOCGIFADDR of Linux: an interface's IPv4 address.
-_GET_ADDRESS = 0x8915
 
 
 class SharedError(UserError):
@@ -447,20 +444,6 @@ def own_address(peer: str) -> str | None:
             return str(probe.getsockname()[0])
     except OSError:
         return None
-
-
-def interface_of(address: str) -> str | None:
-    """The network interface of this machine that has an IPv4 ``address``."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        for _, name in socket.if_nameindex():
-            request = struct.pack("256s", name.encode()[:15])
-            try:
-                answer = fcntl.ioctl(probe.fileno(), _GET_ADDRESS, request)
-            except OSError:  # it has none
-                continue
-            if socket.inet_ntoa(answer[20:24]) == address:
-                return name
-    return None
 
 
 def _choose_interface(ranks: Ranks, newcomers: Sequence[_Newcomer]) -> None:

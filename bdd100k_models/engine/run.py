@@ -2,7 +2,8 @@
 
 The same path for one process and for many, for ``test.py`` and for validation while training. Each
 rank takes its part of the images that no shard has yet, and appends what they give to a shard of
-its own; rank 0 merges. See ``frames/writer.py``.
+its own; rank 0 merges. See ``frames/writer.py``. Of videos a rank takes whole ones, frame by frame,
+and one that was interrupted begins anew, so that neither ranks nor interruptions change identities.
 """
 
 from __future__ import annotations
@@ -31,14 +32,19 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files import read_json, write_json
 from bdd100k_models.frames import writer
 from bdd100k_models.tasks.base import ImageRecord, Prediction, Split, mask_file
+from bdd100k_models.tasks.videos import by_video, frame_rate_of
 from bdd100k_models.visualization import draw_frame, read_picture, save_picture
 from bdd100k_models.visualization.pictures import check_targets, drawn_name
+from bdd100k_models.visualization.tracks import TrackPainter
+from bdd100k_models.visualization.videos import VideoWriter
 
 if TYPE_CHECKING:
     from bdd100k_models.evaluation import Scores
 
 _RUN_FILE = "run.json"
 _ERRORS_FILE = "errors.json"
+#: Beside results of weights that are not the zoo's: whose they are.
+_PUBLIC_FILE = "public_weights.json"
 
 #: Pictures in a row that the network or its pipeline may fail on before the run gives up.
 _PATIENCE = 10
@@ -119,6 +125,8 @@ def run(
             cannot be written, or image after image fails.
     """
     with ranks.together():
+        if predictor.task.facts.videos:
+            _check_videos(predictor, ranks, options)
         if ranks.first:
             _check_pictures(predictor, records, places)
     # The lock of rank 0 ends with its process.
@@ -142,7 +150,7 @@ def _run(
     options: RunOptions,
     todo: Todo,
 ) -> Outcome:
-    mine = [records[index] for index in ranks.shard(todo.images)]
+    mine = _share(predictor, [records[index] for index in todo.images], ranks)
     threads = torch.get_num_threads()
     plan = plan_cores(predictor, ranks, options.workers)
     progress = Progress(
@@ -169,16 +177,37 @@ def _run(
     return ranks.broadcast(outcome)
 
 
+def _share(predictor: Predictor, records: Sequence[ImageRecord], ranks: Ranks) -> list[ImageRecord]:
+    """This rank's part: every so-many-th picture, or whole videos, about as many frames for each.
+
+    The longest video goes to the rank that has least, and so on.
+    """
+    if not predictor.task.facts.videos:
+        return ranks.shard(records)
+    load = [0] * ranks.size
+    mine: list[list[ImageRecord]] = []
+    for video in sorted(by_video(records), key=len, reverse=True):
+        rank = load.index(min(load))
+        load[rank] += len(video)
+        if rank == ranks.rank:
+            mine.append(video)
+    mine.sort(key=lambda video: video[0].index)
+    return [record for video in mine for record in video]
+
+
 def _complete(
     predictor: Predictor, records: Sequence[ImageRecord], places: Places, options: RunOptions
 ) -> Outcome:
     """Merge, draw what an earlier run did not, and keep the shards where images failed."""
     converter = predictor.converter
     shards = writer.Shards(places.shards, len(records))
+    _tell_whose(predictor, places.out)
     files = writer.merge(shards, converter.outputs, places.out)
     converter.finish(records, places.out)
     drawn = 0
-    if places.pictures is not None:
+    if places.pictures is not None and predictor.task.facts.videos:
+        drawn = _draw_videos(shards, records, places.pictures, converter.outputs[0].key, options)
+    elif places.pictures is not None:
         drawn = _draw_missing(shards, records, places, converter.outputs[0].key, options)
     failed = {records[index].name: reason for index, reason in shards.errors().items()}
     errors = places.out / _ERRORS_FILE
@@ -188,6 +217,15 @@ def _complete(
         errors.unlink(missing_ok=True)
         shutil.rmtree(places.shards)
     return Outcome(files, failed, drawn)
+
+
+def _tell_whose(predictor: Predictor, out: Path) -> None:
+    """Results of weights of others must not be taken for the zoo's, and the other way round."""
+    path = out / _PUBLIC_FILE
+    if predictor.public is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_json(path, predictor.public.facts())
 
 
 def _draw_missing(
@@ -209,8 +247,51 @@ def _draw_missing(
     return len(records) - len(failed)
 
 
+def _draw_videos(
+    shards: writer.Shards,
+    records: Sequence[ImageRecord],
+    folder: Path,
+    key: str,
+    options: RunOptions,
+) -> int:
+    """Draw the tracks of all videos, once all are known; gives how many pictures are drawn.
+
+    A video becomes a folder of pictures, and ``VIDEO.mp4`` beside it.
+    """
+    failed = shards.errors()
+    drawn = 0
+    painter, film = TrackPainter(options.min_score), None
+    shown = None
+    try:
+        for record, entries in zip(records, shards, strict=True):
+            assert record.place is not None
+            if record.place.video != shown:
+                shown = record.place.video
+                painter.reset()
+                if film is not None:
+                    film.close()
+                film = VideoWriter(folder / f"{shown}.mp4", frame_rate_of(record))
+            if record.index in failed:
+                continue
+            assert film is not None
+            picture = painter.draw(_pixels(record), entries[key])
+            save_picture(folder / drawn_name(record.name), picture)
+            film.write(picture)
+            drawn += 1
+    finally:
+        if film is not None:
+            film.close()
+    return drawn
+
+
 def _drawn(record: ImageRecord, frame: dict[str, Any], options: RunOptions) -> np.ndarray:
-    return draw_frame(read_picture(record.path), frame, min_score=options.min_score)
+    return draw_frame(_pixels(record), frame, min_score=options.min_score)
+
+
+def _pixels(record: ImageRecord) -> np.ndarray:
+    if record.pixels is not None:
+        return record.pixels
+    return record.source.read() if record.source is not None else read_picture(record.path)
 
 
 def score(
@@ -258,8 +339,28 @@ def run_identity(predictor: Predictor, records: Sequence[ImageRecord]) -> dict[s
         "fused layers": predictor.fused,
         "classes": list(predictor.classes),
         "options": predictor.converter.identity(),
+        **({"public weights": predictor.public.facts()} if predictor.public is not None else {}),
         **({"detector checkpoint": detector.checkpoint_md5} if detector is not None else {}),
     }
+
+
+def _check_videos(predictor: Predictor, ranks: Ranks, options: RunOptions) -> None:
+    """Options go with frames that come one after the other.
+
+    Raises:
+        UserError: those that do not.
+    """
+    if options.batch_size > 1:
+        raise UserError(
+            f"--batch-size {options.batch_size}: frames of a video go through the network one by "
+            "one; leave it out, and use more processes for more videos at once"
+        )
+    carried = getattr(predictor.options, "carry_prototypes", False)
+    if carried and (ranks.size > 1 or options.resume):
+        raise UserError(
+            "--carry-prototypes makes a video depend on all before it: one process, without "
+            "--resume"
+        )
 
 
 def _check_pictures(predictor: Predictor, records: Sequence[ImageRecord], places: Places) -> None:
@@ -300,7 +401,15 @@ def _prepare(
         raise UserError(f"cannot write to {places.shards}: {error.strerror}") from error
     shards = writer.Shards(places.shards, len(records))
     attempts = {path.name.partition("-")[0] for path in shards.paths}
-    return Todo(shards.missing(retry_errors=True), len(attempts))
+    todo = shards.missing(retry_errors=True)
+    if predictor.task.facts.videos:
+        again = set(todo)
+        videos = [[record.index for record in video] for video in by_video(records)]
+        # Frames of two attempts in one video: of the later one, some are missing.
+        todo = [
+            i for video in videos if again.intersection(video) or shards.apart(video) for i in video
+        ]
+    return Todo(todo, len(attempts))
 
 
 def _prepare_folder(places: Places, identity: dict[str, Any], options: RunOptions) -> None:
@@ -417,10 +526,12 @@ class _Loop:
             UserError: a place cannot be written, or image after image fails.
         """
         plan = self._plan
+        # Frames of a video go through the network one by one.
+        batch_size = 1 if self._predictor.task.facts.videos else self._options.batch_size
         batches = load_batches(
             records,
             self._predictor.pipeline,
-            batch_size=self._options.batch_size,
+            batch_size=batch_size,
             workers=min(plan.workers, len(records)),
             pin_memory=self._predictor.device.type == "cuda",
         )
@@ -489,6 +600,7 @@ class _Loop:
         for name, array in prediction.pictures.items():
             save_picture(self._places.out / name, array)
         folder = self._places.pictures
-        if folder is not None:
+        # Tracks are drawn when all frames are there: see _draw_videos.
+        if folder is not None and not self._predictor.task.facts.videos:
             frame = prediction.entries[self._predictor.converter.outputs[0].key]
             save_picture(folder / drawn_name(record.name), _drawn(record, frame, self._options))

@@ -20,6 +20,7 @@ import mmcv
 import torch
 from mmcv.runner import EpochBasedRunner, IterBasedRunner
 
+from bdd100k_models import system
 from bdd100k_models.engine.ranks import Ranks, SharedError
 from bdd100k_models.errors import UserError
 
@@ -95,10 +96,7 @@ class StoppingMixin:
         write_checkpoint(content, path)
         self._saved_at = steps
         if create_symlink:
-            link = path.with_name(".latest.pth")
-            link.unlink(missing_ok=True)
-            link.symlink_to(name)
-            link.replace(path.with_name("latest.pth"))
+            system.point_to(path.with_name("latest.pth"), Path(name))
 
     def _meta_at(self, epochs: int, steps: int, more: Mapping[str, Any]) -> dict[str, Any]:
         meta = plain({**(self.meta or {}), **more, "epoch": epochs, "iter": steps})

@@ -26,6 +26,7 @@ from bdd100k_models.engine import complaints
 from bdd100k_models.engine.loading import supervised
 from bdd100k_models.engine.ranks import Ranks
 from bdd100k_models.errors import UserError
+from bdd100k_models.system import start_method
 
 
 class Draw(NamedTuple):
@@ -271,6 +272,7 @@ def make_training_loader(
         pin_memory=pin_memory,
         worker_init_fn=_quiet_worker if workers else None,
         persistent_workers=persistent_workers and workers > 0,
+        multiprocessing_context=start_method() if workers else None,
     )
 
 

@@ -25,6 +25,7 @@ from bdd100k_models.engine.parallel import TrainedNetwork
 from bdd100k_models.engine.ranks import Ranks, hold_for_all, is_lost_peer
 from bdd100k_models.engine.runners import EpochRunner, StepRunner, StopTrainingError, new_meta
 from bdd100k_models.engine.sampling import TrainingLoader, make_training_loader, seed_everything
+from bdd100k_models.engine.training_convolutions import speed_up_training
 from bdd100k_models.engine.validation import Validation
 from bdd100k_models.errors import UserError
 
@@ -136,9 +137,9 @@ def _prepare(
     meta = _meta(task, cfg, options, seed, network.CLASSES, sizes.actual, loaders[0])
     changed = _changes(resumed, meta, options, logger)
     if resumed is None and cfg.get("load_from"):
-        # What does not fit, such as a head for other classes, begins anew.
-        path = weights.find_checkpoint(cfg, task.name, report=logger.info)
-        weights.start_from(network, path, logger.info)
+        _load_from(task, cfg, network, logger)
+    if options.device.type == "cpu":
+        speed_up_training(network)
     hook = optimization.optimizer_hook(cfg, options.device, distributed=ranks.size > 1)
     if cfg.get("fp16") is not None and options.device.type == "cpu":
         logger.info("fp16 of the config is for GPUs: this run computes in float32")
@@ -172,6 +173,17 @@ def _check_classes(task: Task, cfg: Config, network: Any) -> None:
             f"{cfg.filename}: the head tells {heads} classes apart, data.train has "
             f"{len(network.CLASSES)}; set num_classes of the head, or classes of data.train"
         )
+
+
+def _load_from(task: Task, cfg: Config, network: nn.Module, logger: logging.Logger) -> None:
+    """Weights to start from; what does not fit, such as a head for other classes, begins anew."""
+    path = weights.find_checkpoint(cfg, task.name, report=logger.info)
+    if cfg.load_from != weights.PUBLIC:
+        weights.start_from(network, path, logger.info, task=task.name)
+        return
+    source = weights.public_model(cfg).public
+    assert source is not None  # or nothing would have been found
+    weights.start_from_public(network, path, source, task.name, logger.info)
 
 
 def _changes(

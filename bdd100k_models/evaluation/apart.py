@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import IO, Any
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.official import evaluate
 from bdd100k_models.evaluation.scores import Scores
+from bdd100k_models.system import end_group, usable_cores
 from bdd100k_models.zoo.tasks import Form
 
 #: What the fresh interpreter runs: it must find this package where this process did.
@@ -65,7 +65,7 @@ def evaluate_apart(
         "score_file": None if score_file is None else os.path.abspath(score_file),
         "names": None if names is None else list(names),
         "predicted_only": predicted_only,
-        "nproc": _cores() if nproc is None else nproc,
+        "nproc": len(usable_cores()) if nproc is None else nproc,
         "progress": progress,
     }
     with tempfile.TemporaryFile() as result:
@@ -121,21 +121,4 @@ def _run(messages: list[bytes], result: IO[bytes]) -> int:
         return process.wait()
     finally:
         if process.returncode != 0:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process, and what is left of its group."""
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+            end_group(process)

@@ -21,16 +21,19 @@ from bdd100k_models.evaluation import inputs
 from bdd100k_models.evaluation.locations import check_task_and_form
 from bdd100k_models.evaluation.pixels import check_pixels
 from bdd100k_models.evaluation.predictions import RULES, check_predictions
+from bdd100k_models.evaluation.scalabel_frames import leaf_names, taken_names, to_scalabel
 from bdd100k_models.evaluation.scores import Scores
 from bdd100k_models.evaluation.tagging import TAGS, tagging_config
+from bdd100k_models.evaluation.tracking import evaluate_tracks, read_true_videos
 from bdd100k_models.frames import Frame
 from bdd100k_models.frames.reading import read_frames
+from bdd100k_models.frames.videos import flat
+from bdd100k_models.zoo import tasks
 from bdd100k_models.zoo.tasks import Form
 
 if TYPE_CHECKING:
     from bdd100k.common.typing import BDD100KConfig
     from scalabel.eval.result import Result
-    from scalabel.label.typing import Frame as ScalabelFrame
 
 
 def evaluate(
@@ -50,14 +53,15 @@ def evaluate(
     The evaluators fork; see :func:`evaluate_apart` for a process that holds a GPU or is a rank.
 
     Args:
-        task: det, ins_seg, sem_seg, drivable, pan_seg, pose or tagging.
+        task: det, ins_seg, sem_seg, drivable, pan_seg, pose, tagging, mot or mots.
         ground_truth: Scalabel JSON (a file, or a folder of them), or a folder of PNGs.
         predictions: the same for the predictions. An image without predictions counts as empty,
             as in the official tools, and the scores say how many; tagging has no such thing and
             refuses.
         form: ``json``, or ``masks`` for folders of PNGs.
         score_file: ``score.json`` of instance bitmasks, needed for ins_seg in ``masks`` form.
-        names: score these images only, for a run that predicted some; all by default.
+        names: score these images only, for a run that predicted some; all by default. Frames of
+            videos are named VIDEO/NAME.
         predicted_only: score only the images that the predictions have.
         nproc: number of processes.
         progress: show the official progress bars and messages; else only what is critical.
@@ -74,6 +78,8 @@ def evaluate(
     with contextlib.nullcontext() if progress else _quiet():
         if form == "masks":
             return _evaluate_masks(task, truth, predicted, scores, names, predicted_only, nproc)
+        if tasks.facts(task).videos:
+            return evaluate_tracks(task, truth, predicted, names, predicted_only, nproc)
         true_frames = _read_ground_truth(task, truth)
         predicted_frames = read_frames(predicted, "predictions")
         if predicted_only:
@@ -96,6 +102,8 @@ def check_ground_truth(task: str, ground_truth: str | Path, form: Form = "json")
     if form == "masks":
         return len(inputs.list_pngs(path, "ground truth"))
     with _quiet():
+        if tasks.facts(task).videos:
+            return len(flat(read_true_videos(task, path)))
         return len(_read_ground_truth(task, path))
 
 
@@ -107,7 +115,7 @@ def _read_ground_truth(task: str, path: Path) -> list[Frame]:
 
         config = load_bdd100k_config(task)
         # The categories of others are taken out there, and so are not wrong here.
-        known = set() if config.remove_ignored else _taken_names(config)
+        known = set() if config.remove_ignored else taken_names(config)
     inputs.check_ground_truth_frames(task, frames, known)
     return frames
 
@@ -145,7 +153,7 @@ def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], npro
     from scalabel.eval.sem_seg import evaluate_sem_seg
 
     config = load_bdd100k_config(task)
-    notes = check_predictions(task, predicted, _taken_names(config))
+    notes = check_predictions(task, predicted, taken_names(config))
     geometry = RULES[task].geometry
     without = sum(
         label.get(geometry) is None and label.get("poly2d") is None
@@ -155,12 +163,12 @@ def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], npro
     if without:
         notes.append(f"{without} labels of the ground truth have no {geometry} and do not count")
     sizes = inputs.mask_sizes(truth, predicted) if geometry == "rle" else set()
-    truth_frames = _to_scalabel(truth, "ground truth")
-    predicted_frames = _to_scalabel(predicted, "predictions")
+    truth_frames = to_scalabel(truth, "ground truth")
+    predicted_frames = to_scalabel(predicted, "predictions")
     if task in ("sem_seg", "drivable"):
         scored = _settle_image_size(truth, sizes, config)
     elif task == "pan_seg":
-        scored = _without_empty_frames(truth, _leaf_names(config))
+        scored = _without_empty_frames(truth, leaf_names(config))
     else:
         scored = truth
     names = {frame["name"] for frame in scored}
@@ -181,17 +189,6 @@ def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], npro
     return Scores(task, len(truth), result, len(predicted), tuple(notes))
 
 
-def _leaf_names(config: BDD100KConfig) -> set[str]:
-    from scalabel.label.utils import get_leaf_categories
-
-    return {category.name for category in get_leaf_categories(config.scalabel.categories)}
-
-
-def _taken_names(config: BDD100KConfig) -> set[str]:
-    """Categories that the evaluator takes, those that it renames or ignores among them."""
-    return _leaf_names(config) | {*(config.name_mapping or ()), *(config.ignored_mapping or ())}
-
-
 def _settle_image_size(
     truth: list[Frame], sizes: set[tuple[int, int]], config: BDD100KConfig
 ) -> list[Frame]:
@@ -205,7 +202,7 @@ def _settle_image_size(
     if official is None or sizes <= {(official.height, official.width)}:
         return truth
     config.scalabel.imageSize = None
-    names = _leaf_names(config)
+    names = leaf_names(config)
     labelled = [
         frame
         for frame in truth
@@ -240,22 +237,6 @@ def _without_empty_frames(truth: list[Frame], names: set[str]) -> list[Frame]:
     return kept
 
 
-def _to_scalabel(frames: list[Frame], what: str) -> list[ScalabelFrame]:
-    from pydantic import ValidationError
-    from scalabel.label.io import parse
-
-    parsed = []
-    for frame in frames:
-        try:
-            parsed.append(parse(frame))
-        except (ValidationError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{what}: frame {frame['name']!r} is not in Scalabel form: {reason}"
-            ) from error
-    return parsed
-
-
 def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
     from scalabel.eval.tagging import evaluate_tagging
 
@@ -278,8 +259,8 @@ def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
     if not kept:
         raise UserError(f"the ground truth has no image with the attributes {' and '.join(tags)}")
     result = evaluate_tagging(
-        _to_scalabel(kept, "ground truth"),
-        _to_scalabel(predicted, "predictions"),
+        to_scalabel(kept, "ground truth"),
+        to_scalabel(predicted, "predictions"),
         tagging_config(tags),
     )
     return Scores("tagging", len(kept), result, len(kept), tuple(notes))

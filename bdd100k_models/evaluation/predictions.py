@@ -15,6 +15,7 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.tagging import TAGS
 from bdd100k_models.frames import Frame, rle
 from bdd100k_models.frames.reading import check_labels
+from bdd100k_models.frames.videos import check_identities
 from bdd100k_models.zoo import classes, tasks
 
 Item = TypeVar("Item")
@@ -45,6 +46,8 @@ RULES: Mapping[str, Rules] = {
     "drivable": Rules("rle"),
     "pan_seg": Rules("rle", disjoint=True),
     "pose": Rules("graph", scored=True, counted=20),
+    "mot": Rules("box2d"),
+    "mots": Rules("rle", disjoint=True),
 }
 
 
@@ -98,6 +101,8 @@ def check_predictions(
         require_poses(frames, len(classes.POSE_KEYPOINTS), "predictions")
     if task == "pan_seg":
         require_whole_ids(frames)
+    if tasks.facts(task).videos:
+        check_identities(frames, "predictions")
     if rules.geometry == "rle":
         _check_masks(frames, rules.disjoint, size)
     if not crowded:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from scalabel.eval.result import Result
 
 #: How many dicts at the end of an official score list are conclusions, not classes: panoptic
-#: scores end in STUFF/THING and OVERALL, tagging scores in one per attribute and AVERAGE.
-_CONCLUSIONS = {"pan_seg": 2, "tagging": 2}
+#: scores end in STUFF/THING and OVERALL, tagging scores in one per attribute and AVERAGE, tracking
+#: scores in groups of classes and means.
+_CONCLUSIONS = {"pan_seg": 2, "tagging": 2, "mot": 2, "mots": 2}
 
 _COCO = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 _MAPS = ("mIoU", "mAcc", "fIoU", "pAcc")

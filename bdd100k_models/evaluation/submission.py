@@ -2,16 +2,19 @@
 
 The servers score the JSON forms; of segmentation tasks the toolkit also takes PNGs, which are
 packed the same way. A zip file holds nothing but the predictions, under the names that the toolkit
-gives them: ``det.json``, or ``bitmasks/*.png`` with ``score.json``, or ``*.png``.
+gives them: ``det.json``, or ``bitmasks/*.png`` with ``score.json``, or ``*.png``; of tracking a
+file for each video, ``mot/VIDEO.json``.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import orjson
 
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.evaluation import inputs
@@ -20,6 +23,7 @@ from bdd100k_models.evaluation.predictions import RULES, check_predictions, with
 from bdd100k_models.files import replacing
 from bdd100k_models.frames import Frame
 from bdd100k_models.frames.reading import read_frames
+from bdd100k_models.frames.videos import flat, picture_path, read_videos
 from bdd100k_models.zoo import tasks
 from bdd100k_models.zoo.tasks import TaskFacts
 
@@ -39,14 +43,14 @@ class Submission:
 
     Attributes:
         task: the task.
-        members: name in the zip file -> file.
+        members: name in the zip file -> file, or its content.
         images: number of images with a prediction or an empty frame.
         labels: number of labels, 0 for PNGs.
         notes: what is worth knowing and no mistake, a line each.
     """
 
     task: str
-    members: dict[str, Path]
+    members: Mapping[str, Path | bytes]
     images: int
     labels: int = 0
     notes: list[str] = field(default_factory=list)
@@ -78,6 +82,8 @@ def check(
     source = Path(predictions).expanduser()
     if source.is_dir() and (source / facts.output).is_file():
         source = source / facts.output
+    if facts.videos:
+        return _check_videos(facts, source, split, images)
     if source.is_dir():
         submission = _check_pngs(facts, source, _optional_path(score_file))
         names = [Path(name).stem for name in submission.members if name.endswith(".png")]
@@ -106,12 +112,15 @@ def pack(submission: Submission, target: str | Path) -> Path:
     return Path(target)
 
 
-def _add(archive: zipfile.ZipFile, name: str, file: Path) -> None:
+def _add(archive: zipfile.ZipFile, name: str, file: Path | bytes) -> None:
     # The default date of ZipInfo is fixed, so that equal predictions give equal files.
     info = zipfile.ZipInfo(name)
     # PNGs are compressed already.
     info.compress_type = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
+    if isinstance(file, bytes):
+        archive.writestr(info, file)
+        return
     with file.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
         while chunk := source.read(1 << 20):
             target.write(chunk)
@@ -134,6 +143,43 @@ def _check_json(task: str, file: Path) -> tuple[Submission, list[str]]:
     labels = sum(len(frame.get("labels") or ()) for frame in frames)
     submission = Submission(task, {f"{task}.json": file}, len(frames), labels, notes)
     return submission, [Path(frame["name"]).stem for frame in frames]
+
+
+def _check_videos(
+    facts: TaskFacts, source: Path, split: Split, images: str | Path | None
+) -> Submission:
+    """Tracks: a file of all videos, or a folder with a file for each; one for each is packed."""
+    videos = read_videos(source, "predictions")
+    frames = flat(videos)
+    _check_names(frame["name"] for frame in frames)
+    width, height = IMAGE_SIZE
+    notes = check_predictions(facts.name, frames, size=(height, width))
+    for frame in with_progress(frames, "frames"):
+        _check_loads(frame)
+    if images is not None:
+        _check_video_images(videos, Path(images).expanduser())
+    expected = tasks.VIDEO_SET_SIZES[facts.image_set][split]
+    if len(videos) != expected:
+        notes.append(
+            f"{len(videos)} videos; {split} of {facts.image_set} has {expected}, and one without "
+            "a file counts as one without predictions"
+        )
+    members = {
+        f"{facts.name}/{video}.json": orjson.dumps(own, option=orjson.OPT_APPEND_NEWLINE)
+        for video, own in videos.items()
+    }
+    labels = sum(len(frame.get("labels") or ()) for frame in frames)
+    return Submission(facts.name, members, len(frames), labels, notes)
+
+
+def _check_video_images(videos: Mapping[str, Sequence[Frame]], folder: Path) -> None:
+    """Every frame of the folder of videos has its prediction, and no other."""
+    if not folder.is_dir():
+        raise UserError(f"no folder of videos at {folder}")
+    present = {f"{file.parent.name}/{file.stem}" for file in folder.glob("*/*.jpg")}
+    if not present:
+        raise UserError(f"no videos in {folder}: it needs a folder of .jpg frames for each")
+    _compare([str(Path(picture_path(f)).with_suffix("")) for f in flat(videos)], present, folder)
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -188,6 +234,10 @@ def _check_images(names: Sequence[str], folder: Path) -> None:
     present = {file.stem for file in folder.glob("*.jpg")}
     if not present:
         raise UserError(f"no .jpg images in {folder}")
+    _compare(names, present, folder)
+
+
+def _compare(names: Sequence[str], present: set[str], folder: Path) -> None:
     unknown = [name for name in names if name not in present]
     if unknown:
         raise UserError(

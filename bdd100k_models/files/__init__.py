@@ -4,7 +4,7 @@ Nothing here knows the zoo, torch or an OpenMMLab package.
 """
 
 from bdd100k_models.files.locks import LockedError, hold
-from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.files.places import REPOSITORY, workspace
 from bdd100k_models.files.reading import read_json
 from bdd100k_models.files.writing import replacing, write_bytes, write_json
 
@@ -14,6 +14,7 @@ __all__ = [
     "hold",
     "read_json",
     "replacing",
+    "workspace",
     "write_bytes",
     "write_json",
 ]

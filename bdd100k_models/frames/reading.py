@@ -32,7 +32,9 @@ def read_frames(path: Path, what: str) -> list[Frame]:
         raise UserError(f"no JSON file in {path} for the {what}; PNG folders need --form masks")
     frames: list[Frame] = []
     for file in files:
-        frames += check_frames(_listed(read_json(file, what), f"{what} {file}"), f"{what} {file}")
+        frames += check_frames(
+            listed_frames(read_json(file, what), f"{what} {file}"), f"{what} {file}"
+        )
     if not frames:
         raise UserError(f"{what} {path} has no frames; was it written by another program?")
     _check_unique((frame["name"] for frame in frames), f"{what} {path}")
@@ -190,7 +192,12 @@ _GEOMETRIES: tuple[tuple[str, Callable[[Any], str | None]], ...] = (
 )
 
 
-def _listed(content: Any, where: str) -> list[Any]:
+def listed_frames(content: Any, where: str) -> list[Any]:
+    """The frames of a file's content, unchecked.
+
+    Raises:
+        UserError: it is neither a list nor an object with ``frames``; ``where`` begins the message.
+    """
     frames = content.get("frames") if isinstance(content, dict) else content
     if not isinstance(frames, list):
         raise UserError(

@@ -132,6 +132,11 @@ class Shards:
         missing = {int(index) for index in np.flatnonzero(self._file < 0)}
         return sorted(missing | self._errors.keys() if retry_errors else missing)
 
+    def apart(self, places: Sequence[int]) -> bool:
+        """Whether shards lack one of these images, or hold them in more than one file."""
+        files = self._file[np.asarray(places, dtype=np.int64)]
+        return bool((files < 0).any() or (files != files[0]).any())
+
     def errors(self) -> dict[int, str]:
         """What went wrong with the images that failed, by place, in dataset order."""
         return dict(sorted(self._errors.items()))

@@ -26,6 +26,7 @@ import numpy as np
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.frames.reading import read_names
+from bdd100k_models.frames.tracks import video_frame
 
 if TYPE_CHECKING:
     from mmcv import Config
@@ -46,6 +47,21 @@ Forward = Callable[[Any], list[Any]]
 
 
 @dataclass(frozen=True)
+class VideoPlace:
+    """Which video a picture is a frame of, and which frame of it, from 0."""
+
+    video: str
+    frame: int
+
+
+class PictureSource(Protocol):
+    """Where pixels come from that are in no file of their own, such as a frame of a video file."""
+
+    def read(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB; a UserError where they cannot be read."""
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One image to predict.
 
@@ -56,6 +72,9 @@ class ImageRecord:
         path: the image file.
         extra: what the task's pipeline needs beside the picture (pose: the boxes of people).
         pixels: (H, W, 3) uint8 RGB in the place of the file, or None.
+        source: gives the pixels when they are needed, in the place of the file, or None.
+        place: of a frame in its video; its ``name`` is then ``VIDEO/NAME``, which says where
+            pictures of it go, and that of its Scalabel frame is ``NAME``.
     """
 
     index: int
@@ -63,6 +82,15 @@ class ImageRecord:
     path: str
     extra: Any = None
     pixels: np.ndarray | None = field(default=None, repr=False, compare=False)
+    source: PictureSource | None = field(default=None, repr=False, compare=False)
+    place: VideoPlace | None = None
+
+    def frame(self, labels: list[Any]) -> dict[str, Any]:
+        """Its Scalabel frame."""
+        if self.place is None:
+            return {"name": self.name, "labels": labels}
+        name = self.name[len(self.place.video) + 1 :]
+        return video_frame(name, self.place.video, self.place.frame, labels)
 
 
 @dataclass(frozen=True)
@@ -345,6 +373,13 @@ class Task(ABC):
         """
         named = test_data(cfg).get("classes")
         return tuple(named) if isinstance(named, (list, tuple)) else self.classes
+
+    def told_classes(self, meta: Mapping[str, Any]) -> tuple[str, ...]:
+        """The classes that a checkpoint names, in its order; none where it cannot be relied on."""
+        said = meta.get("CLASSES")
+        if not isinstance(said, (list, tuple)) or not all(isinstance(name, str) for name in said):
+            return ()
+        return tuple(said)
 
     def head_classes(self, network: nn.Module) -> int | None:
         """How many classes the network's head tells apart; None where that cannot be told."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdd100k_models.errors import UserError
 from bdd100k_models.frames.detection import detection_labels
 from bdd100k_models.tasks.base import (
     Converter,
@@ -14,10 +17,12 @@ from bdd100k_models.tasks.base import (
     OutputFile,
     Pipeline,
     Prediction,
+    Split,
     StepsPipeline,
     Task,
     test_data,
 )
+from bdd100k_models.tasks.videos import is_video, records_of_videos
 from bdd100k_models.zoo.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -83,10 +88,10 @@ class DetConverter(Converter):
     def __call__(self, result: list[np.ndarray], record: ImageRecord) -> Prediction:
         """``result``: for each class (N, 5) float32, x1 y1 x2 y2 score, pixels."""
         labels = detection_labels(*flatten_boxes(result), self.classes)
-        return Prediction({"det": {"name": record.name, "labels": labels}})
+        return Prediction({"det": record.frame(labels)})
 
     def nothing(self, record: ImageRecord, height: int, width: int) -> Prediction:
-        return Prediction({"det": {"name": record.name, "labels": []}})
+        return Prediction({"det": record.frame([])})
 
     def arrays(self, result: list[np.ndarray]) -> dict[str, np.ndarray]:
         return box_arrays(result)
@@ -105,11 +110,44 @@ def box_arrays(per_class: list[np.ndarray]) -> dict[str, np.ndarray]:
     return {"boxes": boxes, "scores": scores, "classes": labels}
 
 
+@dataclass(frozen=True)
+class DetOptions:
+    """``videos``: the pictures of the user's own are videos, and frames say of which."""
+
+    videos: bool = False
+
+
 class DetTask(MMDetTask):
     """Object detection."""
 
     facts = TASKS["det"]
     headline = ("AP", "AP50", "AP75")
+    Options = DetOptions
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument_group("object detection").add_argument(
+            "--videos",
+            action="store_true",
+            help="--images is a folder of frames, a folder of such folders, or a video file: "
+            "det.json then says of which video each frame is, for tools/track.py",
+        )
+
+    def settle(self, options: Any, cfg: Config, *, split: Split, images: bool) -> Any:
+        if options.videos and not images:
+            raise UserError("--videos is said of --images; add that")
+        return options
+
+    def records(
+        self,
+        cfg: Config,
+        options: Any = None,
+        *,
+        split: Split = "val",
+        images: str | None = None,
+    ) -> list[ImageRecord]:
+        if images is not None and ((options is not None and options.videos) or is_video(images)):
+            return records_of_videos(images)
+        return super().records(cfg, options, split=split, images=images)
 
     def register(self) -> None:
         from bdd100k_models.tasks import det_datasets  # noqa: F401

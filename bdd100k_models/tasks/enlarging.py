@@ -108,7 +108,8 @@ def _mean(windows: Sequence[Window], how: Enlargement) -> Tensor:
     for window in windows:
         part = _resized(window.logits, (window.height, window.width), how)
         place = _place(window)
-        inside = total[:, *place]
+        of_all_classes = (slice(None), *place)
+        inside = total[of_all_classes]
         inside += part[:, : inside.shape[1], : inside.shape[2]]
         count[place] += 1
     return total.div_(count)

@@ -270,7 +270,7 @@ class PoseTask(Task):
         self, network: nn.Module, cfg: Config, options: Any, detector: Detector | None
     ) -> Forward:
         settings = Settings.of(cfg)
-        estimate = PoseForward(network, settings.people_per_batch)
+        estimate = PoseForward(network, settings.people_per_batch, len(settings.sigmas))
         if detector is None:
             return estimate
         crop = CropPipeline(test_data(cfg), settings)
@@ -317,9 +317,15 @@ def _least_score(options: PoseOptions, settings: Settings) -> float:
 class PoseForward:
     """An MMPose model over all people of some images, ``people_per_batch`` at a time."""
 
-    def __init__(self, network: nn.Module, people_per_batch: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        people_per_batch: int,
+        joints: int = len(classes.POSE_KEYPOINTS),
+    ) -> None:
         self.network = network
         self._people = people_per_batch
+        self._joints = joints
         for name, layer in network.named_modules():
             if name == "keypoint_head.final_layer":
                 # Heat maps leave it in float32, whatever it computes in.
@@ -330,7 +336,7 @@ class PoseForward:
 
         images = torch.cat([crops.images for crops in batch])
         metas = [meta for crops in batch for meta in crops.metas]
-        keypoints = [np.zeros((0, len(classes.POSE_KEYPOINTS), 3), np.float32)]
+        keypoints = [np.zeros((0, self._joints, 3), np.float32)]
         areas = [np.zeros(0, np.float32)]
         for start in range(0, len(metas), self._people):
             part = slice(start, start + self._people)
@@ -391,10 +397,18 @@ class PoseConverter(Converter):
 
     outputs = (OutputFile("pose", "result_keypoints.json", first_id=0),)
 
-    def __init__(self, classes: tuple[str, ...], settings: Settings, options: PoseOptions) -> None:
+    def __init__(
+        self,
+        classes: tuple[str, ...],
+        settings: Settings,
+        options: PoseOptions,
+        joints: Sequence[int] | None = None,
+    ) -> None:
+        """``joints`` are those that the network knows, where it does not know all of them."""
         self.classes = classes
         self.options = options
         self._settings = settings
+        self._joints = list(range(len(settings.sigmas)) if joints is None else joints)
 
     def __call__(self, result: Poses, record: ImageRecord) -> Prediction:
         keypoints, scores, corners = self._kept(result)
@@ -421,10 +435,10 @@ class PoseConverter(Converter):
             result.keypoints[..., 2], boxes[:, 4], self._settings.keypoint_threshold
         )
         kept = oks_nms(
-            result.keypoints[..., :2],
+            result.keypoints[:, self._joints, :2],
             scores,
             result.areas,
-            self._settings.sigmas,
+            self._settings.sigmas[self._joints],
             self._settings.oks_threshold,
         )
         return result.keypoints[kept], scores[kept], corners[kept]
@@ -456,7 +470,7 @@ class Settings:
     Attributes:
         image_size: (width, height) of a crop, pixels.
         flip_pairs: keypoints that change places in a mirrored image.
-        sigmas: (18,) of the object keypoint similarity.
+        sigmas: (K,) of the object keypoint similarity, one for each joint.
         keypoint_threshold: keypoints below it do not count for the score of a pose.
         oks_threshold: similarity above which a pose repeats a better one.
         box_threshold: least score of a box.
@@ -537,13 +551,12 @@ class CropPipeline(Pipeline):
     def _annotation_info(self) -> dict[str, Any]:
         return {
             "image_size": np.array(self._settings.image_size),
-            "num_joints": len(classes.POSE_KEYPOINTS),
+            "num_joints": len(self._settings.sigmas),
             "flip_pairs": self._settings.flip_pairs,
         }
 
-    @staticmethod
-    def _person(index: int, box: PersonBox) -> dict[str, Any]:
-        joints = (len(classes.POSE_KEYPOINTS), 3)
+    def _person(self, index: int, box: PersonBox) -> dict[str, Any]:
+        joints = (len(self._settings.sigmas), 3)
         return {
             "bbox": list(box[:4]),
             "bbox_score": box.score,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,26 +57,41 @@ def _frame_boxes(frame: Frame, categories: set[str], threshold: float) -> Iterab
 def annotated_boxes(path: Path) -> dict[str, tuple[PersonBox, ...]]:
     """Boxes of the people with keypoints in a COCO annotation file, by file name; score 1.
 
-    Crowds, and people of whom no keypoint is annotated, are left out.
+    As MMPose's ``TopDownCocoDataset`` has it: crowds, people of whom no keypoint is annotated, and
+    those with an area of 0 are left out, and boxes end at the last pixel of the picture.
 
     Raises:
         UserError: not there, or not COCO JSON.
     """
     content = read_json(path)
     try:
-        names = {image["id"]: image["file_name"] for image in content["images"]}
-        found: dict[str, list[PersonBox]] = {name: [] for name in names.values()}
+        images = {image["id"]: image for image in content["images"]}
+        found: dict[str, list[PersonBox]] = {image["file_name"]: [] for image in images.values()}
         for annotation in content["annotations"]:
-            if annotation.get("iscrowd") or not any(annotation.get("keypoints") or ()):
+            if (
+                annotation.get("iscrowd")
+                or not any(annotation.get("keypoints") or ())
+                or annotation.get("area", 1) <= 0
+            ):
                 continue
-            x, y, width, height = (float(value) for value in annotation["bbox"])
-            box = PersonBox(x, y, width, height, 1.0)
-            found[names[annotation["image_id"]]] += _proper([box])
+            image = images[annotation["image_id"]]
+            box = _within(annotation["bbox"], image.get("width"), image.get("height"))
+            found[image["file_name"]] += _proper([box])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is not COCO JSON of poses ({error!r}); run tools/prepare_data.py"
         ) from None
     return {name: tuple(boxes) for name, boxes in found.items()}
+
+
+def _within(box: Sequence[Any], width: float | None, height: float | None) -> PersonBox:
+    """A COCO box cut at the borders of a picture, where its size is known."""
+    x, y, w, h = (float(value) for value in box)
+    left, top = max(0.0, x), max(0.0, y)
+    right, bottom = left + max(0.0, w), top + max(0.0, h)
+    if width is not None and height is not None:
+        right, bottom = min(width - 1.0, right), min(height - 1.0, bottom)
+    return PersonBox(left, top, right - left, bottom - top, 1.0)
 
 
 def detected_boxes(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,19 @@ class Style:
         )
 
 
+@dataclass(frozen=True)
+class Identities:
+    """How objects with an identity look in the frames of a video.
+
+    Attributes:
+        colour: of an identity, as the ``id`` of a label has it.
+        tails: identity -> the points, in pixels, that it went through, the last one last.
+    """
+
+    colour: Callable[[str], Colour]
+    tails: Mapping[str, Sequence[tuple[float, float]]]
+
+
 def draw_frame(
     image: Picture,
     frame: Mapping[str, Any],
@@ -52,6 +66,7 @@ def draw_frame(
     min_score: float = 0.3,
     min_keypoint_score: float = 0.2,
     mask_opacity: float = 0.5,
+    identities: Identities | None = None,
 ) -> Picture:
     """The picture with the labels and tags of its frame.
 
@@ -65,6 +80,8 @@ def draw_frame(
         min_score: labels below this are left out.
         min_keypoint_score: keypoints below this are left out, and the edges that end in them.
         mask_opacity: 0 (outlines only) to 1.
+        identities: labels have the colour of their ``id`` in the place of their category's, and
+            are named with it; tails are drawn below them.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -84,10 +101,12 @@ def draw_frame(
     ]
     labels.sort(key=lambda label: label.get("score") or 0.0)
     canvas = np.ascontiguousarray(image).copy()
-    canvas, legend, texts = _draw_masks(canvas, labels, style, mask_opacity)
+    canvas, legend, texts = _draw_masks(canvas, labels, style, mask_opacity, identities)
+    if identities is not None:
+        _draw_tails(canvas, identities, style)
     for label in labels:
         if label.get("box2d"):
-            texts.append(_draw_box(canvas, label, style))
+            texts.append(_draw_box(canvas, label, style, identities))
         if label.get("graph"):
             _draw_pose(canvas, label["graph"], style, min_keypoint_score)
     taken: list[_Rectangle] = []
@@ -144,7 +163,11 @@ def beside(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:
 
 
 def _draw_masks(
-    canvas: Picture, labels: Sequence[Mapping[str, Any]], style: Style, opacity: float
+    canvas: Picture,
+    labels: Sequence[Mapping[str, Any]],
+    style: Style,
+    opacity: float,
+    identities: Identities | None,
 ) -> tuple[Picture, dict[str, Colour], list[_Text]]:
     """Fill and outline all masks, the larger below the smaller.
 
@@ -161,6 +184,9 @@ def _draw_masks(
     palette: list[Colour] = []
     for label, runs in masks:
         category = str(label.get("category", "?"))
+        if identities is not None:
+            palette.append(_colour_of(label, identities))
+            continue
         colour = colours.shade(colours.colour_of(category), seen[category])
         seen[category] += 1
         palette.append(colour)
@@ -310,18 +336,44 @@ def _towards_white(colour: Colour) -> Colour:
 # -- boxes and poses ----------------------------------------------------------------------------
 
 
-def _draw_box(canvas: Picture, label: Mapping[str, Any], style: Style) -> _Text:
+def _colour_of(label: Mapping[str, Any], identities: Identities | None) -> Colour:
+    """Of a label: its identity's where there is one to show, else its category's."""
+    if identities is not None and label.get("id") is not None:
+        return identities.colour(str(label["id"]))
+    return colours.colour_of(str(label.get("category", "?")))
+
+
+def _draw_tails(canvas: Picture, identities: Identities, style: Style) -> None:
+    """Where objects came from, thinner towards the past."""
+    height, width = canvas.shape[:2]
+    for identity, tail in identities.tails.items():
+        colour = identities.colour(identity)
+        points = [
+            (round(min(max(x, -9.0), width + 9.0)), round(min(max(y, -9.0), height + 9.0)))
+            for x, y in tail
+        ]
+        for number, (start, end) in enumerate(itertools.pairwise(points), start=1):
+            thickness = max(1, round(style.line * (0.5 + 1.5 * number / len(points))))
+            cv2.line(canvas, start, end, colour, thickness, cv2.LINE_AA)
+
+
+def _draw_box(
+    canvas: Picture, label: Mapping[str, Any], style: Style, identities: Identities | None
+) -> _Text:
     box = label["box2d"]
     height, width = canvas.shape[:2]
     # Corners far outside would overflow cv2's integers.
     x1, x2 = (round(min(max(float(box[key]), -9.0), width + 9.0)) for key in ("x1", "x2"))
     y1, y2 = (round(min(max(float(box[key]), -9.0), height + 9.0)) for key in ("y1", "y2"))
-    colour = colours.colour_of(str(label.get("category", "?")))
+    colour = _colour_of(label, identities)
     # Many official colours are nearly black: a light rim keeps them visible at night.
     rim = _towards_white(colour) if colours.is_dark(colour) else colours.DARK
     cv2.rectangle(canvas, (x1, y1), (x2, y2), rim, style.line * 2)
     cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, style.line)
-    return _Text(_name_of(label), colour, _Rectangle(x1, y1, x2, y2))
+    name = _name_of(label)
+    if identities is not None and label.get("id") is not None:
+        name = f"{label.get('category', '?')} {label['id']}"
+    return _Text(name, colour, _Rectangle(x1, y1, x2, y2))
 
 
 def _name_of(label: Mapping[str, Any]) -> str:

@@ -48,10 +48,27 @@ def write_md5(path: Path, digest: str) -> Path:
     return write_bytes(path.with_suffix(".md5"), f"{digest}\n".encode())
 
 
-def verify(path: Path, published: str | None = None) -> bool:
+def verify_sha256(path: Path, digits: str, named: str | Path | None = None) -> None:
+    """The SHA-256 of a file begins with ``digits``.
+
+    Raises:
+        UserError: it does not; ``named`` is what the message calls the file. Or it cannot be read.
+    """
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not found.startswith(digits):
+        raise UserError(
+            f"{named or path} is damaged or another file: its SHA-256 begins with "
+            f"{found[: len(digits)]}, not with {digits}; remove it to download it anew"
+        )
+
+
+def verify(path: Path, published: str | None = None, sha256: str | None = None) -> bool:
     """Compare a file with its published MD5, and with the ``.md5`` beside it.
 
-    Both ``NAME.md5`` and ``NAME.pth.md5`` are looked at.
+    Both ``NAME.md5`` and ``NAME.pth.md5`` are looked at. Of the SHA-256 the first digits count.
 
     Returns:
         Whether there was anything to compare with.
@@ -77,4 +94,6 @@ def verify(path: Path, published: str | None = None) -> bool:
                 f"{path} is damaged or another file: its MD5 is {actual}, {source} says {digest}; "
                 "remove it to download it anew, or give the right one"
             )
-    return bool(expected)
+    if sha256 is not None:
+        verify_sha256(path, sha256)
+    return bool(expected) or sha256 is not None

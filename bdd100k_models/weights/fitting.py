@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
+from bdd100k_models.weights import layouts
+from bdd100k_models.weights.layouts import Foreign
 from bdd100k_models.weights.reading import read_checkpoint
 
 if TYPE_CHECKING:
@@ -49,48 +51,90 @@ class Fit:
 
 
 def load_weights(
-    model: nn.Module, path: Path, report: Callable[[str], None] = print
+    model: nn.Module,
+    path: Path,
+    report: Callable[[str], None] = print,
+    *,
+    left_out: tuple[str, ...] = (),
+    content: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Load a checkpoint into ``model`` in place; gives its ``meta``.
 
-    Every parameter must be there with its shape. Buffers and names that a newer version is known
+    Every parameter must be there with its shape; those of the file that begin with one of
+    ``left_out`` are passed over. Buffers and names that a newer version is known
     to have changed are reported, and no more. ``meta["CLASSES"]`` becomes ``model.CLASSES``.
+    ``content`` is what :func:`read_checkpoint` gave, where it was read before.
+    ``model.WITHOUT``, where it has that, says what a file without any weight of a prefix is.
 
     Raises:
         UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or the weights are those
             of another model.
     """
-    content = read_checkpoint(path)
-    fit = fit_weights(model, content["state_dict"], path)
+    content = read_checkpoint(path) if content is None else content
+    state, meta = content["state_dict"], dict(content["meta"])
+    foreign = read_foreign(content, path, report, own=model.state_dict())
+    if foreign is not None:
+        if foreign.classes is None:
+            raise UserError(
+                f"{path} has weights of {foreign.layout} and does not say what the rows of their "
+                "class layer mean: save it with a list of names beside the weights, class_names"
+            )
+        state, meta["CLASSES"] = foreign.state, foreign.classes
+    state = {k: v for k, v in state.items() if not k.startswith(left_out)}
+    fit = fit_weights(model, state, path)
     for line in fit.warnings:
         report(f"note: {path.name}: {line}")
     if fit.errors:
-        raise UserError(f"{path} does not fit this model: " + "; ".join(fit.errors))
-    names = content["meta"].get("CLASSES")
+        whose = f" (weights of {foreign.layout})" if foreign is not None else ""
+        hints = [
+            hint
+            for prefix, hint in getattr(model, "WITHOUT", {}).items()
+            if not any(key.startswith(prefix) for key in state)
+        ]
+        near = "" if hints else nearest_model(state)
+        raise UserError(
+            f"{path}{whose} does not fit this model: {'; '.join(hints + fit.errors)}{near}"
+        )
+    if foreign is not None and foreign.prepare is not None:
+        foreign.prepare(model)
+    names = meta.get("CLASSES")
     if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
         model.CLASSES = tuple(names)  # type: ignore[assignment]
-    return dict(content["meta"])
+    return meta
 
 
-def start_from(model: nn.Module, path: Path, report: Callable[[str], None] = print) -> Fit:
-    """Put into ``model`` what fits of a checkpoint, as ``load_from`` of a training run asks for.
+def nearest_model(state: Mapping[str, Tensor]) -> str:
+    """The end of a message about weights that do not fit: which model they are nearest to."""
+    from bdd100k_models.weights import fingerprints
 
-    What does not fit (the head, where the classes are others) is reported and keeps its values.
+    found = fingerprints.nearest({key: tuple(value.shape) for key, value in state.items()})
+    return f"; nearest of the zoo is {found}" if found is not None else ""
 
-    Raises:
-        UserError: see :func:`read_checkpoint` and :func:`fit_weights`; or no parameter fits.
+
+def read_foreign(
+    content: Mapping[str, Any],
+    path: Path,
+    report: Callable[[str], None] = print,
+    own: Collection[str] = (),
+) -> Foreign | None:
+    """What a checkpoint is under our names, where it is of another code base; says so.
+
+    Args:
+        content: as :func:`read_checkpoint` gives it.
+        path: the file.
+        report: takes the note.
+        own: names of the network's tensors.
     """
-    state = read_checkpoint(path)["state_dict"]
-    fit = fit_weights(model, state, path)
-    if not fit.fitted:
-        own = next((name for name, _ in model.named_parameters()), "nothing")
-        raise UserError(
-            f"no weight of {path} fits this model: the file has {next(iter(state))}, the model "
-            f"{own}; name another load_from, or leave it out to begin without"
+    if content["nest"] not in ("", "state_dict"):
+        report(f"note: {path.name}: the weights under {content['nest']!r} are taken")
+    foreign = layouts.translate(content["state_dict"], content["meta"], own)
+    if foreign is not None:
+        without = f", without {foreign.dropped} that only that needs" if foreign.dropped else ""
+        report(
+            f"note: {path.name}: weights of {foreign.layout}, {len(foreign.state)} tensors "
+            f"renamed{without}"
         )
-    for line in [*fit.warnings, *fit.errors]:
-        report(f"note: {path.name}: {line}")
-    return fit
+    return foreign
 
 
 def fit_weights(
@@ -166,6 +210,11 @@ def check_values(
                 f"{value.numel()} values; the training that wrote it went astray, take an earlier "
                 "checkpoint"
             )
+
+
+def is_learned(key: str) -> bool:
+    """Whether a tensor of this name holds something learned, by ``CHANGED_KEYS``."""
+    return _changed(key) is None
 
 
 def _changed(key: str) -> str | None:

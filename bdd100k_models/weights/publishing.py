@@ -6,12 +6,12 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_bytes
 from bdd100k_models.weights.digests import write_md5
-from bdd100k_models.weights.fitting import check_values
+from bdd100k_models.weights.fitting import check_values, read_foreign
 from bdd100k_models.weights.reading import read_checkpoint
 from bdd100k_models.zoo import model_cards
 
@@ -46,11 +46,13 @@ def publish(source: Path, out: Path, *, half: bool = False) -> Published:
 
     Raises:
         UserError: ``source`` is no checkpoint, holds numbers that are none, says no name, or
-            ``out`` cannot be written.
+            ``out`` cannot be written; or it is of another code base and computes otherwise.
     """
     import torch
 
     content = read_checkpoint(source)
+    if "bdd100k_models_version" not in content["meta"]:
+        content = _under_our_names(content, source)
     meta = content["meta"]
     folder, name = (out.parent, out.stem) if out.suffix == ".pth" else (out, None)
     name = name or Path(str(meta.get("exp_name", ""))).stem
@@ -72,6 +74,31 @@ def publish(source: Path, out: Path, *, half: bool = False) -> Published:
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     write_md5(path, md5)
     return Published(path, name, md5)
+
+
+def _under_our_names(content: dict[str, Any], source: Path) -> dict[str, Any]:
+    """A checkpoint of another code base as one of ours.
+
+    Raises:
+        UserError: its network computes otherwise, which a checkpoint cannot say, or the meaning of
+            its classes is unknown.
+    """
+    foreign = read_foreign(content, source)
+    if foreign is None or foreign.dropped:  # a tracker stays whole
+        return content
+    if foreign.options or foreign.pipeline is not None:
+        raise UserError(
+            f"{source} has weights of {foreign.layout}, which compute otherwise than the models "
+            "here: test.py --checkpoint runs them as they are; to publish, train from them first: "
+            f"tools/train.py NAME --cfg-options load_from={source}"
+        )
+    if foreign.classes is None and "CLASSES" not in content["meta"]:
+        raise UserError(
+            f"{source} has weights of {foreign.layout} and does not say what the rows of their "
+            "class layer mean: save it with a list of names beside the weights, class_names"
+        )
+    meta = {**content["meta"], "CLASSES": list(foreign.classes or content["meta"]["CLASSES"])}
+    return {**content, "state_dict": foreign.state, "meta": meta}
 
 
 def _halved(key: str, value: Tensor) -> Tensor:

@@ -38,12 +38,23 @@ _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 #: What torch writes: an archive, before 1.6 bare pickles.
 _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
+#: Keys that weights lie under, the first that is there: a moving average before what it averages,
+#: as those who keep one score and publish it.
+_NESTS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model", "model_state_dict", "module")
+#: What a file says of its weights beside them, where it has no ``meta``.
+_SAID = ("class_names", "imgsz", "mean", "std")
+#: Prefixes of all names in a file, and the counter of ``torch.optim.swa_utils``.
+_WRAPPERS = ("module.", "model.", "_orig_mod.")
+_AVERAGED = "n_averaged"
 #: The header of a safetensors file is JSON of at most this many bytes.
 _LARGEST_HEADER = 100_000_000
 
 
 def read_checkpoint(path: Path, named: str | None = None) -> dict[str, Any]:
-    """Content of a checkpoint: a dict with ``state_dict`` (tensors on the CPU) and ``meta``.
+    """Content of a checkpoint: ``state_dict`` (tensors on the CPU), ``meta`` and ``nest``.
+
+    ``nest`` says under which keys of the file the weights were, such as ``ema.module``; what a
+    wrapper put before all of their names is gone.
 
     Raises:
         UserError: see :func:`read_file`; or the file holds no weights, or tensors that a network
@@ -195,10 +206,11 @@ def _read_safetensors(path: Path, named: str) -> dict[str, Any]:
         raise UserError(
             f"{named} is a damaged safetensors file ({_reason(error)}); download it again"
         ) from error
-    # Values are text there; class names come as a JSON list.
-    with contextlib.suppress(ValueError):
-        meta["CLASSES"] = json.loads(meta.get("CLASSES", ""))
-    return {"state_dict": state, "meta": meta}
+    # Values are text there; lists come as JSON.
+    for key in ("CLASSES", *_SAID):
+        with contextlib.suppress(ValueError):
+            meta[key] = json.loads(meta.get(key, ""))
+    return {**meta, "state_dict": state, "meta": meta}
 
 
 @contextmanager
@@ -241,13 +253,7 @@ def _as_checkpoint(content: Any, named: str) -> dict[str, Any]:
 
     if not isinstance(content, Mapping):
         raise UserError(f"{named} holds a {type(content).__name__}, not a state dict")
-    for key in ("state_dict", "model"):
-        if isinstance(content.get(key), Mapping):
-            meta = content.get("meta")
-            state, rest = content[key], meta if isinstance(meta, Mapping) else {}
-            break
-    else:
-        state, rest = content, {}
+    nest, state, rest = _unnested(content)
     tensors = {k: v.detach() for k, v in state.items() if isinstance(v, Tensor)}
     if not tensors:
         keys = ", ".join(_shown(key) for key in list(state)[:5]) or "none"
@@ -258,9 +264,40 @@ def _as_checkpoint(content: Any, named: str) -> dict[str, Any]:
         problem = _unusable(value)
         if problem:
             raise UserError(f"{named} is refused: {key} {problem}")
-    if all(key.startswith("module.") for key in tensors):
-        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
-    return {"state_dict": tensors, "meta": dict(rest)}
+    return {"state_dict": _without_wrappers(tensors), "meta": rest, "nest": nest}
+
+
+def _unnested(content: Mapping[Any, Any]) -> tuple[str, Mapping[Any, Any], dict[str, Any]]:
+    """Where in a file its weights are (dotted keys), they, and what the file says of them."""
+    meta = content.get("meta")
+    rest = {key: content[key] for key in _SAID if _is_plain(content.get(key))}
+    if "class_names" in rest:
+        rest["CLASSES"] = rest.pop("class_names")
+    rest |= meta if isinstance(meta, Mapping) else {}
+    nest: list[str] = []
+    while True:
+        inside = [key for key in _NESTS if isinstance(content.get(key), Mapping)]
+        key = next((key for key in inside if content[key]), inside[0] if inside else None)
+        if key is None:
+            return ".".join(nest), content, rest
+        nest.append(key)
+        content = content[key]
+
+
+def _is_plain(value: object) -> bool:
+    """Text, a number, or a list of them."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return bool(items) and all(isinstance(item, (str, int, float)) for item in items)
+
+
+def _without_wrappers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what DDP, Lightning, ``torch.compile`` and averaging put before them all."""
+    tensors = {key: value for key, value in tensors.items() if key != _AVERAGED}
+    for _ in _WRAPPERS:
+        for prefix in _WRAPPERS:
+            if tensors and all(key.startswith(prefix) for key in tensors):
+                tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
+    return tensors
 
 
 def _shown(key: object) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import LockedError, hold, write_json
-from bdd100k_models.weights.digests import md5, read_md5, verify, write_md5
+from bdd100k_models.weights.digests import md5, read_md5, verify, verify_sha256, write_md5
 
 if TYPE_CHECKING:
     from requests import Response
@@ -58,15 +58,16 @@ def fetch(
     report: Report = print,
     *,
     digest: str | None = None,
+    sha256: str | None = None,
     check: Check | None = None,
 ) -> Path:
     """Download ``url`` to ``target``, with progress, going on where an earlier try stopped.
 
-    The MD5 is ``digest``, else read from ``.md5`` beside the file (``NAME.pth`` -> ``NAME.md5``)
-    where the server has one, and compared; that of the file is kept beside ``target``. The file
-    appears under its name only when it is whole, has that MD5 and passed ``check``. Of several
-    processes that want it one downloads, the others wait. A file that changed on the server
-    meanwhile is fetched anew.
+    The MD5 is ``digest``, else, where ``sha256`` (its first digits) is not known either, read from
+    ``.md5`` beside the file (``NAME.pth`` -> ``NAME.md5``) if the server has one, and compared;
+    that of the file is kept beside ``target``. The file appears under its name only when it is
+    whole, has these digests and passed ``check``. Of several processes that want it one downloads,
+    the others wait. A file that changed on the server meanwhile is fetched anew.
 
     Raises:
         NotFoundError: the server does not answer, has no such file, or what came is damaged.
@@ -77,9 +78,9 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target, report):
             if target.is_file():
-                verify(target, digest)
+                verify(target, digest, sha256)
             else:
-                _fetch(url, part, report, digest, check)
+                _fetch(url, part, report, digest, sha256, check)
     except OSError as error:
         raise UserError(
             f"cannot write {target}: {error.strerror or error}; choose a place with room, for the "
@@ -144,8 +145,16 @@ class _Part:
         self.remove()
 
 
-def _fetch(url: str, part: _Part, report: Report, digest: str | None, check: Check | None) -> None:
-    digest = digest or _published_md5(url, report)
+def _fetch(
+    url: str,
+    part: _Part,
+    report: Report,
+    digest: str | None,
+    sha256: str | None,
+    check: Check | None,
+) -> None:
+    if digest is None and sha256 is None:
+        digest = _published_md5(url, report)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _download(url, part, report)
@@ -161,12 +170,14 @@ def _fetch(url: str, part: _Part, report: Report, digest: str | None, check: Che
             raise UserError(
                 f"{url} is damaged: its MD5 is {actual}, published is {digest}; removed, try again"
             )
+        if sha256 is not None:
+            verify_sha256(part.path, sha256, url)
         if check is not None:
             check(part.path, url)
     except UserError as error:
         part.remove()
         raise NotFoundError(str(error)) from error
-    if digest is None:
+    if digest is None and sha256 is None:
         report(f"note: {url} has no .md5 beside it, so the file could not be verified")
     part.finish(actual)
 

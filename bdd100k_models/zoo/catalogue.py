@@ -19,6 +19,7 @@ import yaml
 
 from bdd100k_models.errors import UserError, nearest
 from bdd100k_models.files.places import REPOSITORY
+from bdd100k_models.zoo.public import DATASET_TERMS, FITS, PublicSource, digits_of
 from bdd100k_models.zoo.tasks import facts
 
 #: The server of the published models; every published file is below it.
@@ -39,6 +40,7 @@ SERVER_FILES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 _METRIC = re.compile(r"-(val|test)$")
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"[0-9a-f]{8,64}")
 _COLLECTION_KEYS = {"Name", "Paper", "Code", "README"}
 _MODEL_KEYS = {
     "Name",
@@ -54,6 +56,22 @@ _MODEL_KEYS = {
     "Masks",
     "Links",
     "Reconstructed",
+    "Source",
+    "Public",
+    "Runs As",
+}
+_PUBLIC_KEYS = {
+    "Weights",
+    "SHA256",
+    "Config",
+    "Dataset",
+    "Metric",
+    "Fit",
+    "Rename",
+    "Taken",
+    "Left Out",
+    "Options",
+    "Note",
 }
 #: Only these turn into marks: a plain word such as ``no`` stays what it is.
 _CHECK_MARKS = {"true": "✓", "false": ""}
@@ -88,8 +106,8 @@ class PublishedModel:
         authors: who published it.
         code: URL of the code that the authors, or the model's own framework, published.
         config: config file relative to the repository root, ``None`` where this repository has
-            none (trackers, models of other frameworks).
-        source: the config of such a model, as its own code base names it.
+            none (models of other frameworks).
+        source: the config as its own code base names it, where another one published it.
         columns: the table row: headline -> text as published, in the order of the table.
         metrics: the columns that are figures, such as ``Box AP-val``.
         weights: URL of the published checkpoint.
@@ -99,7 +117,9 @@ class PublishedModel:
             ``visuals``) -> URL; kinds that were not published are absent.
         aliases: other names that the same weights were published under.
         framework: the framework that runs it, where that is not this repository (``vis4d``).
+        runs_as: the model here whose config runs the checkpoints of such a model.
         reconstructed: no config was published; the one here was made from its sister model.
+        public: weights of others that fit it, which are not those that were published.
     """
 
     name: str
@@ -117,7 +137,9 @@ class PublishedModel:
     links: Mapping[str, str]
     aliases: tuple[str, ...] = ()
     framework: str | None = None
+    runs_as: str | None = None
     reconstructed: bool = False
+    public: PublicSource | None = None
 
     @property
     def tag(self) -> str | None:
@@ -173,6 +195,12 @@ class _Entry:
             raise UserError(f"{self.where}: {key!r} must be a list")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.sequence(key)
+        if not all(isinstance(value, str) and value for value in values):
+            raise UserError(f"{self.where}: {key!r} must be a list of texts")
+        return tuple(values)
+
     def mapping(self, key: str, allowed: Iterable[str] | None = None) -> "_Entry":
         return _Entry(self.data.get(key, {}), f"{self.where}: {key}", allowed)
 
@@ -212,7 +240,7 @@ def list_models(
     Args:
         task: keep the models of one task; all tasks by default.
         pattern: shell-style wildcards over names, such as ``*_r50_*``.
-        external: also name the models that other code bases run (trackers, Vis4D).
+        external: also name the models that other code bases run (Vis4D).
 
     Raises:
         UserError: there is no such task.
@@ -367,7 +395,7 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         authors=collection.authors,
         code=entry.mapping("Code", {"URL"}).optional("URL") or collection.code,
         config=config,
-        source=None if config else source,
+        source=entry.optional("Source") if config else source,
         columns=MappingProxyType(columns),
         metrics=MappingProxyType(metrics),
         weights=weights,
@@ -375,7 +403,43 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         links=MappingProxyType(_links(entry, weights)),
         aliases=tuple(entry.sequence("Alias")),
         framework=entry.optional("Framework"),
+        runs_as=entry.optional("Runs As"),
         reconstructed=entry.flag("Reconstructed"),
+        public=_public(entry.mapping("Public", _PUBLIC_KEYS)) if "Public" in entry.data else None,
+    )
+
+
+def _public(entry: _Entry) -> PublicSource:
+    urls = entry.texts("Weights")
+    fit, dataset = entry.text("Fit"), entry.text("Dataset")
+    if not urls:
+        raise UserError(f"{entry.where}: 'Weights' must list a URL at least")
+    if fit not in FITS:
+        raise UserError(f"{entry.where}: 'Fit' must be one of {', '.join(FITS)}, not {fit!r}")
+    if dataset not in DATASET_TERMS:
+        raise UserError(
+            f"{entry.where}: 'Dataset' must be one of {', '.join(DATASET_TERMS)}, not {dataset!r}"
+        )
+    digits = entry.optional("SHA256") or digits_of(urls[0])
+    if digits is not None and not _SHA256.fullmatch(digits):
+        raise UserError(
+            f"{entry.where}: 'SHA256' must be 8 to 64 hexadecimal digits, not {digits!r}"
+        )
+    rename = entry.mapping("Rename").data
+    if not all(isinstance(value, str) for value in rename.values()):
+        raise UserError(f"{entry.where}: 'Rename' must map prefixes of keys to prefixes")
+    return PublicSource(
+        urls=urls,
+        config=entry.text("Config"),
+        dataset=dataset,
+        fit=fit,
+        metric=entry.optional("Metric"),
+        sha256=digits,
+        rename=MappingProxyType(rename),
+        taken=entry.texts("Taken"),
+        left_out=entry.texts("Left Out"),
+        options=entry.texts("Options"),
+        note=entry.optional("Note"),
     )
 
 

@@ -51,6 +51,9 @@ INS_SEG: tuple[str, ...] = (
     "bicycle",
 )
 
+#: Tracking of boxes and of masks.
+TRACKED: tuple[str, ...] = INS_SEG
+
 #: Semantic segmentation.
 SEM_SEG: tuple[str, ...] = (
     "road",

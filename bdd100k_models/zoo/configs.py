@@ -28,9 +28,18 @@ def find_config(config: str | Path) -> Path:
         hint = f"; {name!r} alone is a published name" if _is_published(name) else ""
         raise UserError(f"no config file at {text}{hint}")
     model = catalogue.find(text)
+    if model.runs_as is not None:
+        model = catalogue.find(model.runs_as)
     if model.config is None:
         raise UserError(f"{model.name} is listed for reference only, it has no config in this zoo")
     return REPOSITORY / model.config
+
+
+def published_elsewhere(config: str | Path) -> PublishedModel | None:
+    """The model of another framework that ``config`` names, where a config here runs it."""
+    text = os.fspath(config)
+    model = catalogue.find(text) if _is_published(text) else None
+    return model if model is not None and model.runs_as is not None else None
 
 
 def published_model(path: str | Path) -> PublishedModel | None:

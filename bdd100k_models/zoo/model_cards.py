@@ -6,14 +6,23 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import Author, Paper, PublishedModel
+from bdd100k_models.zoo.public import PublicSource, digits_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 BEGIN = "<!-- model cards: rendered from metafile.yml by tools/model_card.py, edit that file -->"
 END = "<!-- end of the model cards -->"
+PUBLIC_BEGIN = (
+    "<!-- public weights: rendered from metafile.yml by tools/model_card.py, edit that -->"
+)
+PUBLIC_END = "<!-- end of the public weights -->"
 
 #: Kind of link -> its text in a table.
 LINK_TEXTS = {
@@ -24,6 +33,14 @@ LINK_TEXTS = {
     "preds": "preds",
     "masks": "masks",
     "visuals": "visuals",
+}
+
+#: How far public weights fit, as their table has it.
+FITS = {
+    "identical": "whole, same classes",
+    "rows": "all but the classes",
+    "backbone_neck": "backbone and neck",
+    "backbone": "backbone",
 }
 
 _TAG_TITLES = {"weather": "Weather", "scene": "Scene"}
@@ -87,16 +104,101 @@ def _card(title: str, models: list[PublishedModel]) -> Card:
 
 def render(models: Iterable[PublishedModel]) -> str:
     """The model cards of one task as Markdown, links relative to the task's folder."""
+    template = _environment().get_template("model_cards.md.jinja")
+    text = template.render(sections=sections(models), links=_links, config=_config)
+    return text.strip() + "\n"
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("bdd100k_models"),
         undefined=StrictUndefined,
         autoescape=False,
     )
-    template = environment.get_template("model_cards.md.jinja")
-    text = template.render(sections=sections(models), links=_links, config=_config)
+
+
+def render_public(models: Iterable[PublishedModel]) -> str:
+    """The public weights of one task as Markdown: a row for each file; empty where there are none.
+
+    Raises:
+        UserError: the same file is described in two ways.
+    """
+    by_file: dict[tuple[str, ...], list[PublishedModel]] = {}
+    for model in models:
+        if model.public is not None:
+            by_file.setdefault((*model.public.urls, model.public.fit), []).append(model)
+    groups = list(by_file.values())
+    if not groups:
+        return ""
+    sources = [source for group in groups if (source := group[0].public) is not None]
+    for source, group in zip(sources, groups, strict=True):
+        for model in group:
+            other = model.public
+            assert other is not None
+            if (other.config, other.dataset, other.metric) != (
+                source.config,
+                source.dataset,
+                source.metric,
+            ):
+                raise UserError(
+                    f"{model.task}/metafile.yml: {model.name} and {group[0].name} say different "
+                    f"things of {source.filename}"
+                )
+    noted: dict[str, list[str]] = {}
+    for model in (model for group in groups for model in group):
+        if model.public is not None and model.public.note:
+            noted.setdefault(model.public.note, []).append(f"`{model.name}`")
+    running = [model for group in groups for model in group if _runs(model)]
+    template = _environment().get_template("public_weights.md.jinja")
+    text = template.render(
+        task=groups[0][0].task,
+        runs=bool(running),
+        example=running[0].name if running else "",
+        told=_told(running),
+        terms="; ".join(dict.fromkeys(part for source in sources for part in source.terms)),
+        rows=[
+            {
+                "link": _public_links(source),
+                "source": source,
+                "fit": FITS[source.fit],
+                "models": ", ".join(f"`{model.name}`" for model in group),
+            }
+            for source, group in zip(sources, groups, strict=True)
+        ],
+        notes=[f"{', '.join(names)}: {note}." for note, names in noted.items()],
+    )
     return text.strip() + "\n"
+
+
+def _runs(model: PublishedModel) -> bool:
+    return model.public is not None and model.public.runs(model.tag or model.task)
+
+
+def _told(models: Iterable[PublishedModel]) -> list[str]:
+    """What the classes of each data set are in those of the task."""
+    lines: dict[str, None] = {}
+    for model in models:
+        source = model.public
+        known = source.classes(model.tag or model.task) if source is not None else None
+        if source is None or known is None:
+            continue
+        if model.task == "drivable":
+            text = (
+                "`road` with all its lanes, written as `road.json`; drivable lanes are not known, "
+                "so that nothing is scored"
+            )
+        else:
+            text = known.told() or "the same classes"
+        lines[f"{source.dataset}: {text}."] = None
+    return list(lines)
+
+
+def _public_links(source: PublicSource) -> str:
+    first, *others = source.urls
+    more = [f"[another host]({url})" for url in others]
+    return ", ".join([f"[{source.filename}]({first})", *more])
 
 
 def _links(model: PublishedModel, *kinds: str) -> str:
@@ -112,7 +214,8 @@ def _config(model: PublishedModel) -> str:
     assert model.source is not None
     if model.source.startswith("http"):
         return f"[`{model.name}`]({model.source})"
-    return f"`{model.source}`"
+    runs_as = catalogue.find(model.runs_as) if model.runs_as is not None else None
+    return f"`{model.source}`" + (f", runs as {_config(runs_as)}" if runs_as is not None else "")
 
 
 def rendered_readme(task: str, root: Path = REPOSITORY) -> str:
@@ -126,13 +229,21 @@ def rendered_readme(task: str, root: Path = REPOSITORY) -> str:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"no {path}: write the task's text there, with the line {BEGIN}") from None
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UserError(f"{path}: the lines {BEGIN} and {END} must stand around the model cards")
     models = catalogue.load(root / "model-index.yml").values()
-    cards = render(model for model in models if model.task == task)
-    return f"{before}{BEGIN}\n\n{cards}\n{END}{after}"
+    own = [model for model in models if model.task == task]
+    text = _between(path, text, BEGIN, END, "the model cards", render(own))
+    public = render_public(own)
+    if public:
+        text = _between(path, text, PUBLIC_BEGIN, PUBLIC_END, "the public weights", public)
+    return text
+
+
+def _between(path: Path, text: str, begin: str, end: str, what: str, new: str) -> str:
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise UserError(f"{path}: the lines {begin} and {end} must stand around {what}")
+    return f"{before}{begin}\n\n{new}\n{end}{after}"
 
 
 def stale(tasks: Iterable[str], root: Path = REPOSITORY) -> list[Path]:
@@ -167,6 +278,7 @@ def review(name: str, root: Path = REPOSITORY) -> list[str]:
         _review_metrics(model),
         _review_columns(model, models.values()),
         _review_weights(model),
+        review_public(model),
     ]
     return [problem for found in checks for problem in found]
 
@@ -245,4 +357,28 @@ def _review_weights(model: PublishedModel) -> list[str]:
         problems.append("MD5: missing; tools/publish_model.py prints it, and so does md5sum")
     if os.path.splitext(model.weights)[1] != ".pth":
         problems.append(f"Weights: {model.weights} must end in .pth")
+    return problems
+
+
+def review_public(model: PublishedModel) -> list[str]:
+    """What is wrong with what the entry of a model says of weights of others."""
+    source = model.public
+    if source is None:
+        return []
+    problems = []
+    for url in source.urls:
+        if not url.startswith(("https://", "http://")):
+            problems.append(f"Public: {url} is no URL")
+        elif digits_of(url) not in (None, (source.sha256 or "")[:8]):
+            problems.append(
+                f"Public: {url} and {source.urls[0]} are different files by their names"
+            )
+    known = source.classes(model.tag or model.task)
+    if source.fit == "identical" and known is not None and known.missing:
+        problems.append(f"Public: not identical: {', '.join(known.missing)} have no source")
+    if source.fit in ("identical", "rows") and known is None:
+        problems.append(
+            f"Public: no table tells what the classes of {source.dataset} are in those of "
+            f"{model.tag or model.task}; add one to zoo/public_classes.py"
+        )
     return problems

@@ -30,6 +30,14 @@ IMAGE_SET_SIZES: Mapping[ImageSet, Mapping[str, int]] = MappingProxyType(
     }
 )
 
+#: Videos of a set by split.
+VIDEO_SET_SIZES: Mapping[ImageSet, Mapping[str, int]] = MappingProxyType(
+    {
+        "track": MappingProxyType({"train": 1_400, "val": 200, "test": 400}),
+        "seg_track_20": MappingProxyType({"train": 154, "val": 32, "test": 37}),
+    }
+)
+
 
 @dataclass(frozen=True)
 class TaskFacts:
@@ -49,6 +57,8 @@ class TaskFacts:
         labelled: pictures with labels by split, where that is known.
         output: the JSON file that a run writes and the evaluators read.
         png_channels: of the PNG form of the predictions; 0 where there is none.
+        toolkit_name: what the bdd100k toolkit calls it, where that is another name.
+        videos: its pictures are frames of videos, which have an identity for each object.
         runs_here: False: the zoo has cards of its models only.
     """
 
@@ -63,7 +73,14 @@ class TaskFacts:
     ground_truth: Mapping[Form, tuple[str, ...]] = field(default_factory=dict)
     labelled: Mapping[str, int] = field(default_factory=dict)
     png_channels: int = 0
+    toolkit_name: str = ""
+    videos: bool = False
     runs_here: bool = True
+
+    @property
+    def toolkit(self) -> str:
+        """What the bdd100k toolkit calls it."""
+        return self.toolkit_name or self.name
 
     @property
     def pictures(self) -> str:
@@ -177,16 +194,36 @@ _FACTS = (
         title="Multiple object tracking",
         image_set="track",
         output="mot.json",
-        classes=classes.INS_SEG,
-        runs_here=False,
+        package="mmdet",
+        classes=classes.TRACKED,
+        dataset_types=("BDD100KMOTDataset",),
+        ground_truth={
+            "json": (
+                "labels/box_track_20/{split}",
+                "labels/box_track_20/box_track_{split}.json",
+                # Annotations that others keep, where the official labels cannot be had.
+                "labels/box_track_20/bdd_box_track_{split}_cocofmt.json",
+            )
+        },
+        toolkit_name="box_track",
+        videos=True,
     ),
     TaskFacts(
         name="mots",
         title="Multiple object tracking and segmentation",
         image_set="seg_track_20",
         output="mots.json",
-        classes=classes.INS_SEG,
-        runs_here=False,
+        package="mmdet",
+        classes=classes.TRACKED,
+        dataset_types=("BDD100KMOTSDataset",),
+        ground_truth={
+            "json": (
+                "labels/seg_track_20/rles/{split}",
+                "labels/seg_track_20/rles/seg_track_{split}.json",
+            )
+        },
+        toolkit_name="seg_track",
+        videos=True,
     ),
 )
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,31 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["paper"]["venue"] == "NeurIPS 2015"
 
 
+def test_list_tells_which_weights_there_are(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [NAME, "vgg11_5x_224x224_scene_tag_bdd100k", "qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"]
+
+    def kinds() -> list[str]:
+        list_models.main([*names, "--format", "json"])
+        return [
+            ", ".join(facts["kinds_of_weights"]) for facts in json.loads(capsys.readouterr().out)
+        ]
+
+    assert kinds() == ["published, public", "published, start", "published"]
+    source = catalogue.find(NAME).public
+    assert source is not None
+    for path in (weights.stored_public(source), weights.stored_path(catalogue.find(NAME))):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert kinds()[0] == "published, local, public (local)"
+    list_models.main(names)
+    assert "Faster R-CNN  published, local, public (local)  Box" in capsys.readouterr().out
+
+
 def test_list_other_code_bases(capsys: pytest.CaptureFixture[str]) -> None:
-    list_models.main(["--task", "mot"])
-    assert "qdtrack-frcnn" in capsys.readouterr().out
     list_models.main(["--format", "names"])
-    assert len(capsys.readouterr().out.split()) == 258
+    assert len(capsys.readouterr().out.split()) == 260
     list_models.main(["--format", "names", "--all"])
     assert len(capsys.readouterr().out.split()) == 263
 
@@ -142,7 +163,8 @@ def test_weights_from_a_mirror_that_lacks_one(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "bdd100k_models.weights.store._sources", lambda model: [f"{tmp_path}/{model.name}.pth"]
+        "bdd100k_models.weights.store.published_places",
+        lambda model: [f"{tmp_path}/{model.name}.pth"],
     )
     saved(tmp_path / f"{NAME}.pth")
     assert download.main(["faster_rcnn_r50_fpn_[13]x_*"]) == 1
@@ -150,6 +172,59 @@ def test_weights_from_a_mirror_that_lacks_one(
     assert f"{NAME}: {tmp_path}/{NAME}.pth" in output
     assert "no weights for faster_rcnn_r50_fpn_3x_det_bdd100k" in output
     assert output.endswith("1 of 2 failed\n")
+
+
+class TestPublic:
+    """Weights of others have a place of their own."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A file whose hash is that of the model's source, by another entry of the catalogue."""
+        file = tmp_path / "a" / "source.pth"
+        file.parent.mkdir()
+        digest = hashlib.sha256(saved(file)).hexdigest()
+        model = catalogue.find(NAME)
+        assert model.public is not None
+        urls = (f"http://127.0.0.1:9/source_2020-{digest[:8]}.pth",)
+        source = replace(model.public, urls=urls, sha256=digest[:8])
+        entry = {NAME: replace(model, public=source)}
+        monkeypatch.setattr(catalogue, "catalogue", lambda: entry)
+        return file
+
+    def test_added_listed_found_and_verified(
+        self, file: Path, store: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert download.main(["--list", "--public", NAME]) == 0
+        assert capsys.readouterr().out.startswith(
+            f"-       {NAME}: runs, MMDetection's, trained on"
+        )
+        assert download.main([NAME, "--public", "--from", os.fspath(file)]) == 0
+        stored = next((store / "public").glob("source_2020-*.pth"))
+        assert download.main([NAME, "--public"]) == 0
+        assert download.main([NAME, "--public", "--md5"]) == 0
+        output = capsys.readouterr().out
+        assert f"{NAME}: {stored}: runs, MMDetection's, trained on COCO (OpenMMLab: code" in output
+        assert output.endswith(f"{NAME}: ok\n")
+        assert download.main([NAME, "--list"]) == 0
+        assert capsys.readouterr().out == f"-       {NAME}\n"
+        assert not (store / "det").exists()
+
+    def test_another_file_is_refused(self, file: Path, store: Path, tmp_path: Path) -> None:
+        saved(file)
+        torch.save({"state_dict": {"w": torch.zeros(1)}}, file)
+        with pytest.raises(UserError, match=r"source\.pth is damaged or another file"):
+            download.main([NAME, "--public", "--from", os.fspath(file)])
+        assert not list((store / "public").glob("*.pth"))
+
+    def test_the_host_is_down(
+        self, file: Path, store: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert download.main([NAME, "--public"]) == 1
+        assert "127.0.0.1:9 belongs to others and is not always there" in capsys.readouterr().out
+
+    def test_there_are_none(self, store: Path) -> None:
+        with pytest.raises(UserError, match="no public weights are known"):
+            download.main(["qdtrack-frcnn_r50_fpn_12e_mot_bdd100k", "--public"])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,12 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "make_mini_bdd100k.py"
 
 def test_it_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--out", str(tmp_path / "d"), "--train", "1", "--val", "0", "--test", "0"]
-    assert main([*arguments, "--workers", "1"]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'd'}: 1 train, 0 val and 0 test pictures\n"
+    videos = ["--train-videos", "0", "--val-videos", "1", "--test-videos", "0", "--frames", "1"]
+    assert main([*arguments, *videos, "--workers", "1"]) == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path / 'd'}: 1 train, 0 val and 0 test pictures, 0 train, 1 val and 0 test videos\n"
+    )
+    assert (tmp_path / "d/images/track/val/val0000/val0000-0000001.jpg").is_file()
     assert (tmp_path / "d/images/100k/train/train00000.jpg").is_file()
 
 

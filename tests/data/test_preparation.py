@@ -19,7 +19,7 @@ from pycocotools.coco import COCO
 from bdd100k_models.cli.prepare_data import main
 from bdd100k_models.data.preparation import Report, prepare
 from bdd100k_models.errors import UserError
-from bdd100k_models.zoo.classes import PAN_SEG, POSE_KEYPOINTS, SEM_SEG
+from bdd100k_models.zoo.classes import PAN_SEG, POSE_KEYPOINTS, SEM_SEG, TRACKED
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "prepare_data.py"
 
@@ -190,7 +190,7 @@ def test_mmdetection_loads_instances_and_panoptic_segments(mini_root: Path) -> N
 def test_every_task_is_ready(mini_root: Path) -> None:
     reports = prepare(mini_root, quiet=True)
     assert {report.status for report in reports} == {"ready"}
-    assert len(reports) == 14
+    assert len(reports) == 18
 
 
 def test_absent_labels_are_skipped_unless_wanted(root: Path) -> None:
@@ -467,3 +467,66 @@ def test_old_panoptic_pngs_stay_until_new_ones_are_there(
     assert {path.name for path in (folder / "val").iterdir()} == set(before)
     assert _prepare(root, "pan_seg").status == "ready"
     assert [path.name for path in folder.iterdir()] == ["val"]
+
+
+def test_videos_are_as_the_toolkit_converts_them(mini_root: Path) -> None:
+    """Boxes of the toolkit's own converter; it joins the files of videos itself."""
+    from bdd100k.common.utils import load_bdd100k_config
+    from bdd100k.label.to_scalabel import bdd100k_to_scalabel
+    from scalabel.label.io import load
+    from scalabel.label.to_coco import scalabel2coco_box_track
+
+    ours = json.loads((mini_root / "jsons/box_track_val_cocofmt.json").read_text())
+    config = load_bdd100k_config("box_track")
+    frames = bdd100k_to_scalabel(load(str(mini_root / "labels/box_track_20/val")).frames, config)
+    theirs = scalabel2coco_box_track(frames, config.scalabel)
+    assert [video["name"] for video in ours["videos"]] == ["val0000", "val0001"]
+    for part in ("images", "annotations"):
+        for mine, their in zip(ours[part], theirs[part], strict=True):
+            assert mine == {key: their[key] for key in mine}
+    names = [category["name"] for category in ours["categories"]]
+    assert names == [category["name"] for category in theirs["categories"]] == list(TRACKED)
+
+
+def test_masks_of_videos_keep_their_run_lengths(mini_root: Path) -> None:
+    coco = json.loads((mini_root / "jsons/seg_track_val_cocofmt.json").read_text())
+    frames = json.loads((mini_root / "labels/seg_track_20/rles/val/val0000.json").read_text())
+    assert coco["annotations"][0]["segmentation"] == frames[0]["labels"][0]["rle"]
+    assert coco["annotations"][0]["instance_id"] == 1
+
+
+@pytest.mark.parametrize("form", ["whole file", "coco"])
+def test_other_forms_of_the_labels_give_the_same(
+    mini_root: Path, tmp_path: Path, form: str
+) -> None:
+    made = mini_root / "jsons/box_track_val_cocofmt.json"
+    expected = json.loads(made.read_text())
+    other = tmp_path / "other"
+    (other / "labels/box_track_20").mkdir(parents=True)
+    (other / "images").symlink_to(mini_root / "images")
+    if form == "coco":
+        shutil.copy(made, other / "labels/box_track_20/bdd_box_track_val_cocofmt.json")
+    else:
+        files = sorted((mini_root / "labels/box_track_20/val").glob("*.json"))
+        frames = [frame for file in files for frame in json.loads(file.read_text())]
+        whole = other / "labels/box_track_20/box_track_val.json"
+        whole.write_text(json.dumps({"frames": frames}))
+    reports = prepare(other, ["mot"], ["val"], quiet=True)
+    assert [report.status for report in reports] == ["ready"]
+    found = json.loads((other / "jsons/box_track_val_cocofmt.json").read_text())
+    for coco in (expected, found):
+        for annotation in coco["annotations"]:
+            del annotation["scalabel_id"]
+    assert found == expected
+
+
+def test_frames_of_one_video_have_one_size(root: Path) -> None:
+    path = root / "images/track/val/val0000/val0000-0000003.jpg"
+    picture = cv2.imread(str(path))
+    path.unlink()
+    cv2.imwrite(str(path), picture[:360])
+    (report,) = prepare(root, ["mot"], ["val"], quiet=True)
+    assert report.status == "failed"
+    assert report.summary == (
+        "video 'val0000' has frames of different sizes: 1280x360, 1280x720; a video has one"
+    )

@@ -18,8 +18,9 @@ from mmdet.models.backbones.resnet import ResNet
 from torch import Tensor, nn
 
 from bdd100k_models.engine import acceleration
-from bdd100k_models.engine.acceleration import PackedConv2d, accelerate, keep_memory
+from bdd100k_models.engine.acceleration import PackedConv2d, accelerate
 from bdd100k_models.files import REPOSITORY
+from bdd100k_models.system import keep_freed_memory
 
 
 def seeded(network: nn.Module) -> nn.Module:
@@ -198,7 +199,7 @@ def test_a_torch_without_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_freed_memory_is_kept() -> None:
-    keep_memory()
+    keep_freed_memory()
     address = ctypes.CDLL(None)
     address.malloc.restype = ctypes.c_void_p
     address.malloc.argtypes = [ctypes.c_size_t]

@@ -23,6 +23,9 @@ from bdd100k_models.evaluation import TASKS, ground_truth_path
         ("drivable", "masks", "labels/drivable/masks/val"),
         ("pan_seg", "json", "labels/pan_seg/rles/pan_seg_val.json"),
         ("pan_seg", "masks", "labels/pan_seg/bitmasks/val"),
+        ("mot", "json", "labels/box_track_20/val"),
+        ("mot", "json", "labels/box_track_20/bdd_box_track_val_cocofmt.json"),
+        ("mots", "json", "labels/seg_track_20/rles/val"),
     ],
 )
 def test_official_layout(tmp_path: Path, task: str, form: Any, expected: str) -> None:
@@ -33,7 +36,8 @@ def test_official_layout(tmp_path: Path, task: str, form: Any, expected: str) ->
 
 
 def test_every_task_has_a_place() -> None:
-    assert TASKS == ("tagging", "det", "ins_seg", "sem_seg", "drivable", "pan_seg", "pose")
+    pictures = ("tagging", "det", "ins_seg", "sem_seg", "drivable", "pan_seg", "pose")
+    assert (*pictures, "mot", "mots") == TASKS
 
 
 def test_tagging_takes_the_old_file_where_the_new_one_is_missing(tmp_path: Path) -> None:
@@ -55,7 +59,8 @@ def test_tagging_takes_the_old_file_where_the_new_one_is_missing(tmp_path: Path)
         ("det", "test", "json", r"no public labels.*tools/pack_submission.py"),
         ("det", "dev", "json", r"no split 'dev'; one of train, val, test"),
         ("pose", "val", "masks", r"pose has no masks"),
-        ("mot", "val", "json", r"no evaluator for task 'mot'"),
+        ("mot", "val", "masks", r"mot has no masks"),
+        ("lane", "val", "json", r"no evaluator for task 'lane'"),
     ],
 )
 def test_what_is_not_there_is_named(

@@ -110,7 +110,7 @@ def make_images(folder: Path, *names: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("task", submission.TASKS)
+@pytest.mark.parametrize("task", [t for t in submission.TASKS if not tasks.facts(t).videos])
 def test_json_of_every_task_is_packed_under_its_name(tmp_path: Path, task: str) -> None:
     source = write(tmp_path / tasks.facts(task).output, frames_of(task))
     images = make_images(tmp_path / "images", "a", "b")
@@ -433,3 +433,30 @@ def test_script_tells_mistakes_in_one_line(tmp_path: Path) -> None:
     assert result.stderr.startswith("error: predictions: masks of 'a.jpg' overlap")
     assert result.stderr.count("\n") == 1
     assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize("task", ["mot", "mots"])
+def test_tracks_are_packed_a_file_for_each_video(
+    mini_root: Path, tmp_path: Path, task: str
+) -> None:
+    facts = tasks.facts(task)
+    folder = mini_root / facts.ground_truth["json"][0].format(split="val")
+    frames = [f for file in sorted(folder.glob("*.json")) for f in json.loads(file.read_text())]
+    frames = [
+        {**frame, "labels": [label for label in frame["labels"] if label["category"] != "trailer"]}
+        for frame in frames
+    ]
+    whole = write(tmp_path / facts.output, frames)
+    images = mini_root / facts.pictures.format(split="val")
+    checked = submission.check(task, whole, "val", images)
+    assert checked.images == 10
+    assert checked.notes == [
+        f"2 videos; val of {facts.image_set} has {200 if task == 'mot' else 32}, and one without "
+        "a file counts as one without predictions"
+    ]
+    with zipfile.ZipFile(submission.pack(checked, tmp_path / "out.zip")) as archive:
+        assert archive.namelist() == [f"{task}/val0000.json", f"{task}/val0001.json"]
+        assert json.loads(archive.read(f"{task}/val0001.json")) == frames[5:]
+    write(whole, frames[:-1])
+    with pytest.raises(UserError, match=r"1 of 10 images .* the first is val0001/val0001-0000005"):
+        submission.check(task, whole, "val", images)

@@ -36,7 +36,9 @@ def straightforward(windows: list[Window], how: Enlargement) -> Tensor:
             slice(window.left, window.left + window.width),
         )
         size = window.height, window.width
-        total[:, :, *place] += stretched(window.logits.float(), size, how.align_corners)
+        total[(slice(None), slice(None), *place)] += stretched(
+            window.logits.float(), size, how.align_corners
+        )
         count[place] += 1
     total = (total / count)[:, :, : how.inner[0], : how.inner[1]]
     return stretched(total, how.size, how.align_corners)

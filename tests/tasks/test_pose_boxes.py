@@ -79,16 +79,27 @@ def test_annotated_boxes(tmp_path: Path) -> None:
         return {"image_id": image, "bbox": [1, 2, 3, 4], "keypoints": [5, 5, 2], **more}
 
     content = {
-        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "images": [
+            {"id": 1, "file_name": "a.jpg"},
+            {"id": 2, "file_name": "b.jpg"},
+            {"id": 3, "file_name": "c.jpg", "width": 100, "height": 50},
+        ],
         "annotations": [
             person(1),
             person(1, iscrowd=1),
+            person(1, area=0),
+            person(3, bbox=[90, 40, 10, 10]),
+            person(3, bbox=[-5, 10, 20, 10]),
             person(1, keypoints=[0, 0, 0]),
             person(1, bbox=[1, 2, 0, 4]),
         ],
     }
     found = annotated_boxes(write(tmp_path / "pose.json", content))
-    assert found == {"a.jpg": (PersonBox(1, 2, 3, 4, 1.0),), "b.jpg": ()}
+    assert found == {
+        "a.jpg": (PersonBox(1, 2, 3, 4, 1.0),),
+        "b.jpg": (),
+        "c.jpg": (PersonBox(90, 40, 9, 9, 1.0), PersonBox(0, 10, 20, 10, 1.0)),
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bdd100k_models.weights import MIRRORS_VARIABLE, NotFoundError, pretrained
 from bdd100k_models.weights.transfer import fetch
 
 if TYPE_CHECKING:
-    from tests.weights.conftest import Server
+    from tests.loopback import Server
 
 #: A name without digits of its SHA-256, so that any content will do.
 RESNET50 = "resnet50.pth"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.models import detection
 
 from bdd100k_models import weights
 from bdd100k_models.cli import publish_model
 from bdd100k_models.errors import UserError
 from bdd100k_models.weights import publishing
+from bdd100k_models.zoo import classes
 
 
 @pytest.fixture
@@ -122,3 +124,24 @@ def test_half_keeps_vectors_and_loads_back_as_float32(tmp_path: Path) -> None:
     weights.load_weights(other, published.path)
     assert other[0].weight.dtype == torch.float32
     assert torch.equal(other[0].weight, network[0].weight.half().float())
+
+
+def test_weights_of_vis4d_get_our_names(tmp_path: Path) -> None:
+    names = {"fc_cls.weight": (11, 2), "fc_cls.bias": (11,), "fc_reg.weight": (40, 2)}
+    state = {f"model.faster_rcnn_head.roi_head.{k}": torch.ones(v) for k, v in names.items()}
+    state["model.fpn.inner_blocks.0.0.bias"] = torch.ones(2)
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "last.ckpt")
+    published = publishing.publish(tmp_path / "last.ckpt", tmp_path / "out" / "mine.pth")
+    content = torch.load(published.path, weights_only=True)
+    assert content["meta"]["CLASSES"] == list(classes.DET)
+    assert set(content["state_dict"]) == {
+        "neck.lateral_convs.0.conv.bias",
+        *(f"roi_head.bbox_head.{name}" for name in names),
+    }
+
+
+def test_weights_that_compute_otherwise_are_not_published(tmp_path: Path) -> None:
+    state = detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None).state_dict()
+    torch.save(state, tmp_path / "tv.pth")
+    with pytest.raises(UserError, match="torchvision's Faster R-CNN, which compute otherwise"):
+        publishing.publish(tmp_path / "tv.pth", tmp_path / "out" / "mine.pth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +15,21 @@ from mmcv import Config
 from bdd100k_models.errors import UserError
 from bdd100k_models.weights import (
     MIRRORS_VARIABLE,
+    PUBLIC,
     add_to_store,
     find_checkpoint,
+    find_public,
     find_published,
     md5,
     store,
+    stored_public,
     transfer,
 )
 from bdd100k_models.zoo.catalogue import PublishedModel, find
+from bdd100k_models.zoo.public import digits_of
 
 if TYPE_CHECKING:
-    from tests.weights.conftest import Server
+    from tests.loopback import Server
 
 NAME = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 ON_SERVER = f"det/models/{NAME}.pth"
@@ -140,7 +145,7 @@ class TestFetched:
     def mirror(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(MIRRORS_VARIABLE, server.url)
         monkeypatch.setattr(transfer.time, "sleep", lambda seconds: None)
-        monkeypatch.setattr(store, "_sources", _mirrors_alone)
+        monkeypatch.setattr(store, "published_places", _mirrors_alone)
 
     def test_a_checkpoint_is_stored(
         self, server: Server, own_store: Path, tmp_path: Path, model: PublishedModel
@@ -235,3 +240,119 @@ class TestAdd:
         monkeypatch.setenv(store.STORE_VARIABLE, os.fspath(tmp_path / "file"))
         with pytest.raises(UserError, match=f"cannot write .*; set {store.STORE_VARIABLE}"):
             add_to_store(checkpoint(tmp_path / "mine.pth"), model)
+
+
+class TestPublic:
+    """Weights of others, which have a place of their own."""
+
+    @pytest.fixture(autouse=True)
+    def no_torch_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.hub, "get_dir", lambda: os.fspath(tmp_path / "hub"))
+        monkeypatch.setattr(transfer.time, "sleep", lambda seconds: None)
+
+    @staticmethod
+    def served(server: Server, tmp_path: Path, *hosts: str) -> tuple[PublishedModel, bytes]:
+        """The model, with a source of small weights under each of the ``hosts`` (``{url}``)."""
+        torch.save({"state_dict": {"w": torch.ones(1 << 16)}}, tmp_path / "source.pth")
+        content = (tmp_path / "source.pth").read_bytes()
+        name = f"some_20200101-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+        server.put(f"a/{name}", content, md5=None)
+        urls = tuple(f"{host.format(url=server.url)}/{name}" for host in hosts)
+        found = find(NAME)
+        assert found.public is not None
+        source = replace(found.public, urls=urls, sha256=digits_of(name))
+        return replace(found, public=source), content
+
+    def test_comes_from_its_host_into_its_own_folder(
+        self, server: Server, own_store: Path, tmp_path: Path
+    ) -> None:
+        model, content = self.served(server, tmp_path, "{url}/a")
+        assert model.public is not None
+        said: list[str] = []
+        path = find_public(model, said.append)
+        assert path == own_store / "public" / model.public.filename
+        assert path.read_bytes() == content
+        assert find_public(model, said.append) == path and len(said) == 1
+        assert not any("md5" in request["path"] for request in server.requests)
+        assert not (own_store / ON_SERVER).exists()
+
+    def test_the_next_host_is_asked_where_one_is_down_or_sends_another_file(
+        self, server: Server, own_store: Path, tmp_path: Path
+    ) -> None:
+        model, content = self.served(server, tmp_path, "http://127.0.0.1:9", "{url}/b", "{url}/a")
+        assert model.public is not None
+        other = checkpoint(tmp_path / "other.pth", 2.0).read_bytes()
+        server.put(f"b/{model.public.filename}", other, md5=None)
+        assert find_public(model).read_bytes() == content
+
+    def test_a_transfer_that_broke_goes_on(
+        self, server: Server, own_store: Path, tmp_path: Path
+    ) -> None:
+        model, content = self.served(server, tmp_path, "{url}/a")
+        server.cut = 1 << 17
+        assert find_public(model).read_bytes() == content
+        assert [r.get("Range") for r in server.asked()] == [None, "bytes=131072-"]
+
+    def test_a_mirror_and_what_torch_has_come_first(
+        self, server: Server, own_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model, content = self.served(server, tmp_path, "http://127.0.0.1:9")
+        assert model.public is not None
+        mirror, hub = tmp_path / "mirror" / "public", tmp_path / "hub" / "checkpoints"
+        for folder in (mirror, hub):
+            folder.mkdir(parents=True)
+            (folder / model.public.filename).write_bytes(content)
+        monkeypatch.setenv(MIRRORS_VARIABLE, os.fspath(tmp_path / "mirror"))
+        assert find_public(model).parent == hub
+        (hub / model.public.filename).unlink()
+        assert find_public(model).parent == mirror
+
+    def test_nowhere_tells_the_ways_that_work(self, server: Server, tmp_path: Path) -> None:
+        model, _ = self.served(server, tmp_path, "http://127.0.0.1:9", "{url}/b")
+        with pytest.raises(UserError) as caught:
+            find_public(model)
+        text = str(caught.value)
+        assert "no answer from the server" in text and "answered 404" in text
+        for way in ("belongs to others", "put some_2020", MIRRORS_VARIABLE, "--checkpoint FILE"):
+            assert way in text
+        assert "\n" not in text
+
+    def test_another_file_under_the_name_is_refused(
+        self, server: Server, own_store: Path, tmp_path: Path
+    ) -> None:
+        model, _ = self.served(server, tmp_path, "{url}/b")
+        assert model.public is not None
+        other = checkpoint(tmp_path / "other.pth", 2.0).read_bytes()
+        server.put(f"b/{model.public.filename}", other, md5=None)
+        with pytest.raises(UserError, match=r"no public weights .*SHA-256 begins with .*, not wi"):
+            find_public(model)
+        checkpoint(own_store / "public" / model.public.filename, 2.0)
+        with pytest.raises(UserError, match=r"store/public/.* is damaged or another file"):
+            find_public(model)
+
+    def test_a_name_without_a_hash_gets_one_of_its_address(self) -> None:
+        source = find("resnet18_4x_weather_tag_bdd100k").public
+        assert source is not None and source.filename == "best.pt"
+        other = find("resnet18_4x_scene_tag_bdd100k").public
+        assert other is not None and stored_public(source) != stored_public(other)
+
+    def test_only_published_configs_have_some(self, tmp_path: Path) -> None:
+        path = tmp_path / f"{NAME}.py"
+        path.write_text("model = None\n")
+        with pytest.raises(UserError, match="not a published config, so no public weights"):
+            find_checkpoint(Config.fromfile(os.fspath(path)), "det", PUBLIC)
+
+    def test_published_ones_that_are_nowhere_name_them(
+        self, monkeypatch: pytest.MonkeyPatch, model: PublishedModel
+    ) -> None:
+        silent = "http://127.0.0.1:9"
+        monkeypatch.setattr(store, "PUBLISHED_BASE", silent)
+        lost = replace(model, weights=f"{silent}/{ON_SERVER}")
+        with pytest.raises(
+            UserError, match=r"--checkpoint public \(MMDetection's weights, trained"
+        ):
+            find_published(lost)
+        assert lost.public is not None
+        backbone = replace(lost, public=replace(lost.public, fit="backbone"))
+        with pytest.raises(UserError, match=r"Ways that work: --checkpoint FILE"):
+            find_published(backbone)

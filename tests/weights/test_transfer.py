@@ -17,7 +17,7 @@ from bdd100k_models.weights import NotFoundError, transfer
 from bdd100k_models.weights.transfer import fetch
 
 if TYPE_CHECKING:
-    from tests.weights.conftest import Server
+    from tests.loopback import Server
 
 NAME = "det/models/x.pth"
 PIECE = 1 << 16

@@ -13,6 +13,7 @@ import yaml
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue, tasks
+from bdd100k_models.zoo.configs import find_config
 
 DATA = Path(__file__).parents[1] / "data" / "reference" / "catalogue.json"
 PUBLISHED: list[dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))
@@ -33,7 +34,7 @@ def as_reference(model: catalogue.PublishedModel) -> dict[str, Any]:
         "columns": list(model.columns.items()),
         "config": (
             model.source
-            if model.config is None
+            if model.source is not None
             else str(Path(model.config).relative_to(f"{model.task}/configs").with_suffix(""))
         ),
         "links": {kind: model.links.get(kind) for kind in catalogue.SERVER_FILES},
@@ -65,6 +66,8 @@ def test_models_per_task() -> None:
         "drivable": 56,
         "pan_seg": 5,
         "pose": 26,
+        "mot": 1,
+        "mots": 1,
     }
     assert len(catalogue.catalogue()) == 263
 
@@ -101,7 +104,7 @@ def test_metrics_are_numbers_of_the_split() -> None:
     [
         ("det", "faster_rcnn_r50_fpn_?x_*", ["1x", "3x", "5x"]),
         (None, "*_panoptic_*", []),
-        ("mot", "*", []),
+        ("mot", "pcan*", []),
     ],
 )
 def test_list_models_takes_wildcards(task: str | None, pattern: str, expected: list[str]) -> None:
@@ -110,7 +113,9 @@ def test_list_models_takes_wildcards(task: str | None, pattern: str, expected: l
 
 
 def test_list_models_names_models_of_other_code_bases_when_asked() -> None:
-    assert catalogue.list_models("mot", external=True) == ["qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"]
+    name = "faster_rcnn_r50_1x_bdd100k"
+    assert name not in catalogue.list_models("det")
+    assert name in catalogue.list_models("det", external=True)
 
 
 def test_unknown_task() -> None:
@@ -166,6 +171,17 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in (base | changes).items() if v is not None}
 
 
+def public(**changes: Any) -> dict[str, Any]:
+    """Weights of others for the model; changed as `entry` is."""
+    base: dict[str, Any] = {
+        "Weights": ["https://a.org/x-01234567.pth"],
+        "Config": "mmdet: configs/x.py",
+        "Dataset": "COCO",
+        "Fit": "rows",
+    }
+    return {k: v for k, v in (base | changes).items() if v is not None}
+
+
 def test_a_contributed_entry(tmp_path: Path) -> None:
     links = {"md5": "https://a.org/x.md5"}
     index = metafile(tmp_path, models=[entry(MD5="0" * 32, Links=links)])
@@ -194,6 +210,15 @@ def test_a_contributed_entry(tmp_path: Path) -> None:
         ([entry(Metadata={"Backbone": ["a"]})], "'Backbone' must be a single value"),
         (["x"], "expected a mapping"),
         ([entry(Weights=f"{catalogue.SERVER}/x.pth")], "must look like"),
+        ([entry(Public=public(Fit="some"))], "x: Public: 'Fit' must be one of identical, rows"),
+        ([entry(Public=public(Dataset="KITTI"))], "'Dataset' must be one of ADE20K, BDD100K"),
+        ([entry(Public=public(Weights=[]))], "'Weights' must list a URL"),
+        ([entry(Public=public(Weights=[["a"]]))], "'Weights' must be a list of texts"),
+        ([entry(Public=public(Weights="https://a.org"))], "'Weights' must be a list"),
+        ([entry(Public=public(SHA256="xyz"))], "'SHA256' must be 8 to 64 hexadecimal digits"),
+        ([entry(Public=public(Rename={"a": ["b"]}))], "'Rename' must map prefixes"),
+        ([entry(Public=public(Licence="MIT"))], "unknown key 'Licence'"),
+        ([entry(Public=public(Config=None))], "Public: needs the key 'Config'"),
     ],
 )
 def test_a_wrong_entry_says_what_and_where(
@@ -210,3 +235,14 @@ def test_files_that_are_missing_or_broken(tmp_path: Path) -> None:
     (tmp_path / "broken.yml").write_text("a: [", encoding="utf-8")
     with pytest.raises(UserError, match=r"broken\.yml: not readable as YAML"):
         catalogue.load(tmp_path / "broken.yml")
+
+
+def test_models_of_vis4d_run_as_ours() -> None:
+    models = {m.name: m.runs_as for m in catalogue.catalogue().values() if m.framework == "vis4d"}
+    assert models == {
+        "faster_rcnn_r50_1x_bdd100k": "faster_rcnn_r50_fpn_1x_det_bdd100k",
+        "faster_rcnn_r50_3x_bdd100k": "faster_rcnn_r50_fpn_3x_det_bdd100k",
+        "semantic_fpn_r50_40k_bdd100k": "fpn_r50_512x1024_40k_sem_seg_bdd100k",
+    }
+    for name, ours in models.items():
+        assert find_config(name) == find_config(str(ours))

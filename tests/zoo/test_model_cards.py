@@ -92,11 +92,11 @@ def test_a_reconstructed_config_is_marked(root: Path) -> None:
 
 def test_models_of_other_code_bases() -> None:
     models = catalogue.catalogue().values()
-    text = model_cards.render(m for m in models if m.framework or m.task == "mot")
-    assert "### QDTrack" in text
-    assert "[`qdtrack-frcnn_r50_fpn_12e_mot_bdd100k`](https://github.com/SysCV/qdtrack/" in text
+    text = model_cards.render(m for m in models if m.framework)
     assert "### Faster R-CNN (vis4d)" in text
-    assert "| `faster_rcnn/faster_rcnn_r50_1x_bdd100k` |" in text
+    ours = "faster_rcnn_r50_fpn_1x_det_bdd100k"
+    runs_as = f"runs as [`{ours}`](configs/det/{ours}.py)"
+    assert f"| `faster_rcnn/faster_rcnn_r50_1x_bdd100k`, {runs_as} |" in text
 
 
 def test_a_readme_without_marks(root: Path) -> None:
@@ -158,3 +158,48 @@ def test_an_entry_to_begin_with(root: Path) -> None:
     (skeleton,) = yaml.safe_load(model_cards.skeleton("x", root))
     assert skeleton["Config"] == "det/configs/det/x.py"
     assert skeleton["Results"][0]["Metrics"] == {"Box AP-val": 0.0}
+
+
+PUBLIC = {
+    "Weights": ["https://a.org/x-01234567.pth", "https://b.org/x-01234567.pth"],
+    "Config": "mmdet: configs/x.py",
+    "Dataset": "COCO",
+    "Metric": "box AP 40.3",
+    "Fit": "rows",
+    "Note": "a note",
+}
+
+
+def test_public_weights_have_a_section_of_their_own(root: Path) -> None:
+    write(root, entry(Public=PUBLIC))
+    with pytest.raises(UserError, match="must stand around the public weights"):
+        model_cards.rendered_readme("det", root)
+    readme = root / "det" / "README.md"
+    marks = f"{model_cards.PUBLIC_BEGIN}\n{model_cards.PUBLIC_END}\n"
+    readme.write_text(readme.read_text() + marks)
+    text = model_cards.rendered_readme("det", root)
+    cards, public = text.split(model_cards.PUBLIC_BEGIN)
+    assert "x-01234567" not in cards
+    assert "**not** the published weights" in public
+    assert "python det/test.py x --checkpoint public" in public
+    assert (
+        "| [x-01234567.pth](https://a.org/x-01234567.pth), "
+        "[another host](https://b.org/x-01234567.pth) | COCO | box AP 40.3 | all but the classes "
+        "| `x` |"
+    ) in public
+    assert "COCO: no source for rider; near" in public
+    assert "`x`: a note." in public
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Weights": ["ftp://a.org/x-01234567.pth"]}, "is no URL"),
+        ({"Weights": ["https://a.org/x-01234567.pth", "https://a.org/y-11111111.pth"]}, "differen"),
+        ({"Fit": "identical"}, "not identical: rider"),
+        ({"Dataset": "ADE20K"}, "no table tells what the classes of ADE20K are in those of det"),
+    ],
+)
+def test_public_weights_are_reviewed(root: Path, changes: dict[str, Any], message: str) -> None:
+    write(root, entry(Public=PUBLIC | changes))
+    assert any(message in problem for problem in model_cards.review("x", root))

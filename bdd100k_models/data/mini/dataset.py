@@ -16,9 +16,10 @@ import numpy as np
 from bdd100k.label.label import drivables, labels
 from numpy.typing import NDArray
 
-from bdd100k_models.data.mini.labels import PictureLabels, label
+from bdd100k_models.data.mini.labels import PictureLabels, label, label_tracks
 from bdd100k_models.data.mini.rendering import render
 from bdd100k_models.data.mini.scene import SCENES, WEATHERS, Scene, describe
+from bdd100k_models.data.mini.video import Video, describe_video
 from bdd100k_models.errors import UserError
 
 #: Written last, with the options that the dataset was made with.
@@ -27,6 +28,8 @@ JPEG_QUALITY = 90
 
 #: First number of every seed of a split: no seed of one split can be one of another.
 _SPLIT_SEED = {"train": 0, "val": 1, "test": 2}
+#: The same for videos.
+_VIDEO_SEED = {"train": 10, "val": 11, "test": 12}
 #: Where the frames of each task go, by split.
 _LABEL_FILES = {
     "det_20": "labels/det_20/det_{split}.json",
@@ -38,24 +41,49 @@ _LABEL_FILES = {
 }
 
 
+#: Picture sets of videos; both hold the same.
+_VIDEO_SETS = ("track", "seg_track_20")
+_BOX_TRACKS = "labels/box_track_20"
+_MASK_TRACKS = "labels/seg_track_20/rles"
+_TRACK_BITMASKS = "labels/seg_track_20/bitmasks"
+
+
 @dataclass(frozen=True)
 class MiniOptions:
-    """How many pictures each split has, and the seed that they come from."""
+    """How many pictures and videos each split has, and the seed that they come from.
+
+    ``frames`` is the length of every video.
+    """
 
     train: int = 240
     val: int = 60
     test: int = 8
     seed: int = 0
+    train_videos: int = 0
+    val_videos: int = 0
+    test_videos: int = 0
+    frames: int = 20
+
+    @property
+    def pictures(self) -> dict[str, int]:
+        """Number of pictures by split."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+    @property
+    def videos(self) -> dict[str, int]:
+        """Number of videos by split."""
+        return {"train": self.train_videos, "val": self.val_videos, "test": self.test_videos}
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One picture to make."""
+    """One picture to make; or a video of ``frames`` pictures, where that is not 0."""
 
     out: str
     split: str
     index: int
     seed: int
+    frames: int = 0
 
 
 def build(
@@ -73,7 +101,7 @@ def build(
         out: folder that will hold ``images`` and ``labels``.
         options: sizes of the splits and the seed.
         workers: processes that render.
-        progress: called after each finished picture.
+        progress: called after each finished picture, and each finished video.
 
     Raises:
         UserError: ``out`` holds something other than a mini dataset, or a number makes no sense.
@@ -82,10 +110,17 @@ def build(
     _clear(out)
     jobs = [
         _Job(str(out), split, index, options.seed)
-        for split, count in (("train", options.train), ("val", options.val), ("test", options.test))
+        for split, count in options.pictures.items()
+        for index in range(count)
+    ]
+    jobs += [
+        _Job(str(out), split, index, options.seed, options.frames)
+        for split, count in options.videos.items()
         for index in range(count)
     ]
     _make_folders(out)
+    if any(options.videos.values()):
+        _make_video_folders(out)
     frames: dict[tuple[str, str], list[dict[str, Any]]] = {
         (task, split): [] for task in _LABEL_FILES for split in ("train", "val")
     }
@@ -109,6 +144,23 @@ def scene_of(split: str, index: int, seed: int) -> Scene:
     return describe((_SPLIT_SEED[split], seed, index), weather, scene)
 
 
+def video_of(split: str, index: int, seed: int, frames: int) -> Video:
+    """The video of a number; scenes and weathers alternate as those of pictures do."""
+    weather = WEATHERS[index % len(WEATHERS)]
+    scene = SCENES[(index // len(WEATHERS) + index) % len(SCENES)]
+    return describe_video((_VIDEO_SEED[split], seed, index), weather, scene, frames)
+
+
+def video_name(split: str, index: int) -> str:
+    """Name of a video: of its folder, and the beginning of the names of its frames."""
+    return f"{split}{index:04d}"
+
+
+def frame_name(video: str, frame: int) -> str:
+    """File name of a frame, which counts from 0; BDD100K's names count from 1."""
+    return f"{video}-{frame + 1:07d}.jpg"
+
+
 def picture_name(split: str, index: int) -> str:
     """File name of a picture."""
     return f"{split}{index:05d}.jpg"
@@ -119,6 +171,11 @@ def _check(out: Path, options: MiniOptions, workers: int) -> None:
         raise UserError(
             "sizes of splits and the seed must not be negative: got "
             f"train {options.train}, val {options.val}, test {options.test}, seed {options.seed}"
+        )
+    if min(options.videos.values()) < 0 or options.frames < 1:
+        raise UserError(
+            f"numbers of videos must not be negative, and videos have frames: got {options.videos} "
+            f"of {options.frames} frames"
         )
     if workers < 1:
         raise UserError(f"--workers must be 1 or more, got {workers}")
@@ -164,6 +221,15 @@ def _make_folders(out: Path) -> None:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
 
 
+def _make_video_folders(out: Path) -> None:
+    for kind in _VIDEO_SETS:
+        for split in ("train", "val", "test"):
+            (out / "images" / kind / split).mkdir(parents=True)
+    for split in ("train", "val"):
+        for labels_folder in (_BOX_TRACKS, _MASK_TRACKS, _TRACK_BITMASKS):
+            (out / labels_folder / split).mkdir(parents=True)
+
+
 def _run(jobs: list[_Job], workers: int) -> Iterator[dict[str, dict[str, Any]]]:
     """Do all jobs and give their frames in order."""
     if workers == 1 or len(jobs) < 2:
@@ -177,7 +243,10 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[dict[str, dict[str, Any]]]:
 
 
 def _make(job: _Job) -> dict[str, dict[str, Any]]:
-    """Render one picture, write its files and give its frames by task."""
+    """Render one picture, write its files and give its frames by task; or render a video."""
+    if job.frames:
+        _make_video(job)
+        return {}
     out = Path(job.out)
     name = picture_name(job.split, job.index)
     rendering = render(scene_of(job.split, job.index, job.seed))
@@ -189,6 +258,36 @@ def _make(job: _Job) -> dict[str, dict[str, Any]]:
     made = label(rendering, name)
     _write_masks(out / "labels", job.split, name.replace(".jpg", ".png"), made)
     return made.frames
+
+
+def _make_video(job: _Job) -> None:
+    """Render a video and write all of its files."""
+    out = Path(job.out)
+    name = video_name(job.split, job.index)
+    video = video_of(job.split, job.index, job.seed, job.frames)
+    folders = [out / "images" / kind / job.split / name for kind in _VIDEO_SETS]
+    bitmasks = out / _TRACK_BITMASKS / job.split / name
+    for folder in (*folders, *((bitmasks,) if job.split != "test" else ())):
+        folder.mkdir()
+    boxes, masks = [], []
+    for frame in range(job.frames):
+        scene, identities = video.at(frame)
+        rendering = render(scene, frame)
+        picture = folders[0] / frame_name(name, frame)
+        _write_image(picture, rendering.rgb, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        for folder in folders[1:]:
+            _link(picture, folder / picture.name)
+        if job.split == "test":
+            continue
+        made = label_tracks(rendering, identities, name, frame, picture.name)
+        boxes.append(made.boxes)
+        masks.append(made.masks)
+        mask = bitmasks / picture.with_suffix(".png").name
+        _write_image(mask, made.bitmask, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if job.split != "test":
+        for folder, frames in ((_BOX_TRACKS, boxes), (_MASK_TRACKS, masks)):
+            path = out / folder / job.split / f"{name}.json"
+            path.write_text(json.dumps(frames), encoding="utf-8")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ disagree. Formats are those of the bdd100k toolkit (``bdd100k.label``) and of Sc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ Frame = dict[str, Any]
 #: are left unlabelled.
 MIN_PIXELS = 90
 MIN_SHARE = 0.12
+#: The same for a frame of a video: who is hidden comes back with the identity it had.
+MIN_TRACKED_SHARE = 0.25
 #: Stuff of fewer pixels is left unlabelled too: slivers at the horizon that nobody would outline.
 MIN_STUFF_PIXELS = 400
 #: Below this visible share an object counts as occluded.
@@ -170,14 +173,64 @@ def label(rendering: Rendering, name: str) -> PictureLabels:
     )
 
 
-def find_objects(rendering: Rendering) -> list[LabelledObject]:
+@dataclass(frozen=True)
+class TrackLabels:
+    """Labels of one frame of a video.
+
+    Attributes:
+        boxes: Scalabel frame of box tracking, with ids.
+        masks: Scalabel frame of segmentation tracking: run lengths and boxes.
+        bitmask: (720, 1280, 4) uint8: category id, flags, identity high and low byte.
+    """
+
+    boxes: Frame
+    masks: Frame
+    bitmask: NDArray[np.uint8]
+
+
+def label_tracks(
+    rendering: Rendering, identities: Sequence[int], video: str, frame: int, name: str
+) -> TrackLabels:
+    """The tracking labels of a frame of a video.
+
+    ``identities`` are those of the scene's actors; ``frame`` counts from 0.
+    """
+    objects = [item for item in find_objects(rendering, MIN_TRACKED_SHARE) if item.instance_id]
+    size = FIRST_OBJECT + len(rendering.scene.actors)
+    number = np.zeros(size, dtype=np.int64)
+    category = np.zeros(size, dtype=np.uint8)
+    flags = np.zeros(size, dtype=np.uint8)
+    boxes: list[dict[str, Any]] = []
+    masks: list[dict[str, Any]] = []
+    for item in objects:
+        segment = item.painted.segment
+        number[segment] = identities[segment - FIRST_OBJECT]
+        category[segment] = INS_SEG_ID["truck" if item.ignored else item.box_category]
+        flags[segment] = item.flags
+        entry = {
+            "id": str(number[segment]),
+            "category": item.box_category,
+            "attributes": _attributes(item),
+            "box2d": _box(item),
+        }
+        boxes.append(entry)
+        masks.append({**entry, "rle": _rle(rendering.segments == segment)})
+    place = {"name": name, "videoName": video, "frameIndex": frame}
+    return TrackLabels(
+        {**place, "labels": boxes},
+        {**place, "labels": masks},
+        _bitmask(rendering.segments, category, flags, number),
+    )
+
+
+def find_objects(rendering: Rendering, min_share: float = MIN_SHARE) -> list[LabelledObject]:
     """The objects that are visible enough, in the order of painting."""
     found: list[LabelledObject] = []
     things = instances = 0
     for painted in rendering.objects:
         shown = rendering.segments == painted.segment
         visible = int(shown.sum())
-        if visible < max(MIN_PIXELS, MIN_SHARE * painted.area):
+        if visible < max(MIN_PIXELS, min_share * painted.area):
             continue
         category = painted.actor.category
         is_thing = category in THING_ID

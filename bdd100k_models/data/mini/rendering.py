@@ -66,8 +66,11 @@ class Rendering:
     objects: tuple[PaintedObject, ...]
 
 
-def render(scene: Scene) -> Rendering:
-    """Paint a scene; the same pixels for the same description."""
+def render(scene: Scene, frame: int | None = None) -> Rendering:
+    """Paint a scene; the same pixels for the same description.
+
+    ``frame`` of a video: rain, snow and noise differ from frame to frame, the rest does not.
+    """
     rng = np.random.default_rng(scene.seed)
     canvas = Canvas(scene.camera, weather.air(scene))
     scenery.paint_sky(canvas, scene, rng)
@@ -88,6 +91,8 @@ def render(scene: Scene) -> Rendering:
         scenery.paint_hood(canvas, scene.hood)
     visible_ground = np.isin(canvas.segments, (STUFF_ID["road"],))
     drivable = np.where(visible_ground, lanes, DRIVABLE_ID["background"]).astype(np.uint8)
+    if frame is not None:
+        rng = np.random.default_rng((scene.seed, frame))
     return Rendering(
         scene, weather.finish(canvas, scene, rng), canvas.segments, drivable, tuple(objects)
     )

@@ -162,7 +162,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class _Lane:
+class Lane:
     """Where vehicles may be: the middle, the heading, and the range of distances."""
 
     x: float
@@ -171,7 +171,7 @@ class _Lane:
     far: float
 
 
-class _Plan:
+class Plan:
     """A scene that is being put together."""
 
     def __init__(self, rng: np.random.Generator, scene: str) -> None:
@@ -187,7 +187,7 @@ class _Plan:
         self.markings: list[Marking] = []
         self.structures: list[Structure] = []
         self.actors: list[Actor] = []
-        self.lanes: list[_Lane] = []
+        self.lanes: list[Lane] = []
         self.walks: list[tuple[float, float]] = []
         self._taken: list[tuple[float, float, float, float]] = []
 
@@ -279,8 +279,8 @@ def describe(seed: Sequence[int], weather: str, scene: str) -> Scene:
     """
     rng = np.random.default_rng(list(seed))
     timeofday = TIMES[int(rng.choice(3, p=[0.72, 0.13, 0.15]))]
-    plan = _Plan(rng, scene)
-    _LAYOUTS[scene](plan)
+    plan = Plan(rng, scene)
+    LAYOUTS[scene](plan)
     _add_actors(plan)
     return Scene(
         weather=weather,
@@ -330,7 +330,7 @@ FACADES: tuple[Colour, ...] = (
 )
 
 
-def _roadway(plan: _Plan, left: int, right: int, oncoming: int) -> tuple[float, float]:
+def _roadway(plan: Plan, left: int, right: int, oncoming: int) -> tuple[float, float]:
     """Lay the lanes of a road: ``left`` and ``right`` of the own lane, then the oncoming ones.
 
     Returns:
@@ -345,11 +345,11 @@ def _roadway(plan: _Plan, left: int, right: int, oncoming: int) -> tuple[float, 
         x1 = start + index * LANE
         kind = "direct" if index == left else "alternative"
         plan.strips.append(Strip("road", x1, x1 + LANE, asphalt, kind))
-        plan.lanes.append(_Lane(x1 + LANE / 2, 0.0, 7.0 if index == left else 5.0, 32.0))
+        plan.lanes.append(Lane(x1 + LANE / 2, 0.0, 7.0 if index == left else 5.0, 32.0))
         if index:
             plan.line(x1, dashed=True)
     for index in range(oncoming):
-        plan.lanes.append(_Lane(start - (index + 0.5) * LANE, np.pi, 6.0, 34.0))
+        plan.lanes.append(Lane(start - (index + 0.5) * LANE, np.pi, 6.0, 34.0))
         if index:
             plan.line(start - index * LANE, dashed=True)
     if oncoming:
@@ -362,7 +362,7 @@ def _roadway(plan: _Plan, left: int, right: int, oncoming: int) -> tuple[float, 
     return edge - 0.4, end + 0.4
 
 
-def _side_track(plan: _Plan, x: float) -> None:
+def _side_track(plan: Plan, x: float) -> None:
     """A railway track along the road around ``x``, with a train on it."""
     plan.strips.append(Strip("rail track", x - 1.9, x + 1.9, plan.colour([GRAVEL], 8)))
     for rail in (-0.75, 0.75):
@@ -371,7 +371,7 @@ def _side_track(plan: _Plan, x: float) -> None:
     _add_train(plan, x, 2.2 * abs(x) + plan.uniform(8, 14), heading)
 
 
-def _level_crossing(plan: _Plan) -> float:
+def _level_crossing(plan: Plan) -> float:
     """A railway track across the road, with a train on it; gives its distance in metres."""
     z = plan.uniform(21, 30)
     plan.strips.append(
@@ -384,13 +384,13 @@ def _level_crossing(plan: _Plan) -> float:
     return z
 
 
-def _add_train(plan: _Plan, x: float, z: float, heading: float) -> None:
+def _add_train(plan: Plan, x: float, z: float, heading: float) -> None:
     colour = plan.colour(PAINTS)
     train = Actor("train", x, z, heading, SIZES["train"][2], colour, plan.number(0, 2))
     plan.place(train, tolerance=0.5)
 
 
-def _city_street(plan: _Plan) -> None:
+def _city_street(plan: Plan) -> None:
     left, right = _roadway(plan, plan.number(0, 1), plan.number(0, 1), plan.number(1, 2))
     beside_track = plan.chance(0.45)
     if beside_track:
@@ -431,13 +431,13 @@ def _city_street(plan: _Plan) -> None:
         _crosswalk(plan, left, right, plan.uniform(9, 16))
 
 
-def _crosswalk(plan: _Plan, left: float, right: float, z: float) -> None:
+def _crosswalk(plan: Plan, left: float, right: float, z: float) -> None:
     """White bars across the road at distance ``z``."""
     for x in np.arange(left + 0.5, right - 0.5, 0.95):
         plan.markings.append(Marking(float(x), z, float(x), z + 2.6, width=0.5))
 
 
-def _residential(plan: _Plan) -> None:
+def _residential(plan: Plan) -> None:
     left, right = _roadway(plan, 0, 0, 1)
     wall_side = plan.number(0, 2) - 1
     for side, edge in ((-1, left), (1, right)):
@@ -491,10 +491,10 @@ def _residential(plan: _Plan) -> None:
     for z in np.arange(plan.uniform(9, 20), 45, 19.0):
         x = right + 0.4
         plan.structures.append(Structure("lamp", x, x - 1.6, float(z), float(z), 5.5, GRASS))
-    plan.lanes.append(_Lane(right - 0.9, 0.0, 7.0, 30.0))
+    plan.lanes.append(Lane(right - 0.9, 0.0, 7.0, 30.0))
 
 
-def _highway(plan: _Plan) -> None:
+def _highway(plan: Plan) -> None:
     left, right = _roadway(plan, plan.number(1, 2), plan.number(1, 2), 0)
     for side, edge in ((-1, left), (1, right)):
         x1, x2 = _ordered(edge, edge + side * 150)
@@ -532,7 +532,7 @@ def _highway(plan: _Plan) -> None:
         )
 
 
-def _parking_lot(plan: _Plan) -> None:
+def _parking_lot(plan: Plan) -> None:
     asphalt = plan.colour([ASPHALT], 10)
     plan.strips.append(Strip("parking", -60, 60, plan.colour([(120, 116, 122)], 8), z2=60.0))
     plan.strips.append(Strip("terrain", -150, 150, plan.colour([GRASS], 12), z1=60.0))
@@ -577,11 +577,11 @@ def _parking_lot(plan: _Plan) -> None:
     for x, z in ((-9.0, 14.0), (9.0, 18.0), (-9.0, 34.0), (9.0, 38.0)):
         kind = "tree" if plan.chance(0.5) else "lamp"
         plan.structures.append(Structure(kind, x, x * 0.8, z, z, plan.uniform(5, 7), GRASS))
-    plan.lanes.append(_Lane(-1.5, np.pi, 9.0, 34.0))
-    plan.lanes.append(_Lane(1.5, 0.0, 8.0, 30.0))
+    plan.lanes.append(Lane(-1.5, np.pi, 9.0, 34.0))
+    plan.lanes.append(Lane(1.5, 0.0, 8.0, 30.0))
 
 
-def _gas_station(plan: _Plan) -> None:
+def _gas_station(plan: Plan) -> None:
     plan.strips.append(Strip("ground", -60, 60, plan.colour([CONCRETE], 10), z2=48.0))
     plan.strips.append(Strip("terrain", -150, 150, plan.colour([GRASS], 12), z1=48.0))
     plan.strips.append(Strip("road", -2.6, 2.6, plan.colour([ASPHALT], 10), "direct", z2=46.0))
@@ -600,12 +600,12 @@ def _gas_station(plan: _Plan) -> None:
     plan.place(Actor("traffic sign", x, 12.0, height=1.5, style=4, base=2.2, colour=brand), 0.8)
     plan.structures.append(Structure("post", x, x, 12.1, 12.1, 3.0, (150, 150, 150)))
     plan.walks.extend([(-5.8, -4.6), (4.4, 5.8), (-9.0, -7.4)])
-    plan.lanes.append(_Lane(other * 4.0, 0.0, 7.0, 30.0))
-    plan.lanes.append(_Lane(0.0, 0.0, 9.0, 28.0))
-    plan.lanes.append(_Lane(-other * 8.6, np.pi, 10.0, 30.0))
+    plan.lanes.append(Lane(other * 4.0, 0.0, 7.0, 30.0))
+    plan.lanes.append(Lane(0.0, 0.0, 9.0, 28.0))
+    plan.lanes.append(Lane(-other * 8.6, np.pi, 10.0, 30.0))
 
 
-def _tunnel(plan: _Plan) -> None:
+def _tunnel(plan: Plan) -> None:
     left, right = _roadway(plan, plan.number(0, 1), plan.number(0, 1), plan.number(0, 1))
     near = plan.uniform(24, 32)
     for side, edge in ((-1, left), (1, right)):
@@ -631,7 +631,7 @@ def _tunnel(plan: _Plan) -> None:
     )
 
 
-_LAYOUTS: dict[str, Callable[[_Plan], None]] = {
+LAYOUTS: dict[str, Callable[[Plan], None]] = {
     "city street": _city_street,
     "highway": _highway,
     "residential": _residential,
@@ -649,7 +649,7 @@ _TRAFFIC = {
     "caravan": 0.28,
     "trailer": 0.3,
 }
-_CLOTHES: tuple[Colour, ...] = (
+CLOTHES: tuple[Colour, ...] = (
     (200, 60, 60),
     (60, 90, 180),
     (230, 200, 80),
@@ -660,7 +660,7 @@ _CLOTHES: tuple[Colour, ...] = (
 )
 
 
-def _add_actors(plan: _Plan) -> None:
+def _add_actors(plan: Plan) -> None:
     """Fill the layout with road users, people, lights and signs."""
     wanted = [name for name, share in _TRAFFIC.items() if plan.chance(share)]
     plan.rng.shuffle(wanted)
@@ -672,10 +672,10 @@ def _add_actors(plan: _Plan) -> None:
         _add_vehicle(plan, category)
     for _ in range(plan.number(2, 5)):
         _add_vehicle(plan, "car")
-    _add_signals(plan)
+    add_signals(plan)
 
 
-def _add_vehicle(plan: _Plan, category: str) -> None:
+def _add_vehicle(plan: Plan, category: str) -> None:
     """Put a vehicle on one of the lanes, or crossing ahead, if there is room."""
     length, _, height = SIZES[category]
     two_wheeled = category in ("motorcycle", "bicycle")
@@ -708,7 +708,7 @@ def _add_vehicle(plan: _Plan, category: str) -> None:
                         z,
                         yaw,
                         height,
-                        plan.colour(_CLOTHES),
+                        plan.colour(CLOTHES),
                         plan.number(0, 2),
                         rider=category,
                     )
@@ -716,7 +716,7 @@ def _add_vehicle(plan: _Plan, category: str) -> None:
             return
 
 
-def _add_people(plan: _Plan) -> None:
+def _add_people(plan: Plan) -> None:
     """Put pedestrians on the walks, and sometimes a crowd or somebody on the road."""
     for _ in range(plan.number(2, 5)):
         for _ in range(6):
@@ -735,7 +735,7 @@ def _add_people(plan: _Plan) -> None:
                 bend=plan.uniform(0.05, 0.9),
             )
             height = plan.uniform(1.55, 1.9)
-            colour = plan.colour(_CLOTHES)
+            colour = plan.colour(CLOTHES)
             style = plan.number(0, 3)
             actor = Actor("person", x, z, heading, height, colour, style, gait=gait)
             if plan.place(actor):
@@ -750,7 +750,7 @@ def _add_people(plan: _Plan) -> None:
                 plan.uniform(17, 24),
                 np.pi,
                 1.75,
-                plan.colour(_CLOTHES),
+                plan.colour(CLOTHES),
                 plan.number(0, 1000),
                 members=members,
             ),
@@ -758,7 +758,7 @@ def _add_people(plan: _Plan) -> None:
         )
 
 
-def _add_signals(plan: _Plan) -> None:
+def add_signals(plan: Plan) -> None:
     """Traffic lights and signs with their posts."""
     right = max(strip.x2 for strip in plan.strips if strip.category == "road")
     left = min(strip.x1 for strip in plan.strips if strip.category == "road")

@@ -1,0 +1,41 @@
+# Four tenths of the size of the pictures.
+_base_ = "../../../mot/configs/_base_/datasets/bdd100k_mot.py"
+train_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    {{_base_.pipeline_steps.load_boxes}},
+    dict(type="Resize", img_scale=(512, 288), keep_ratio=True),
+    {{_base_.pipeline_steps.flip}},
+    {{_base_.pipeline_steps.normalize}},
+    {{_base_.pipeline_steps.pad}},
+    {{_base_.pipeline_steps.bundle}},
+    {{_base_.pipeline_steps.collect_boxes}},
+]
+test_pipeline = [
+    {{_base_.pipeline_steps.load}},
+    dict(
+        type="MultiScaleFlipAug",
+        img_scale=(512, 288),
+        flip=False,
+        transforms={{_base_.pipeline_steps.test.transforms}},
+    ),
+]
+data = dict(
+    workers_per_gpu=1,
+    train=[
+        dict(
+            type="BDD100KMOTDataset",
+            ann_file="data/bdd100k/jsons/box_track_train_cocofmt.json",
+            img_prefix="data/bdd100k/images/track/train",
+            pipeline=train_pipeline,
+        ),
+        dict(
+            type="BDD100KMOTDataset",
+            ann_file="data/bdd100k/jsons/det_train_cocofmt.json",
+            img_prefix="data/bdd100k/images/100k/train",
+            reference_frames=0,
+            pipeline=train_pipeline,
+        ),
+    ],
+    val=dict(pipeline=test_pipeline),
+    test=dict(pipeline=test_pipeline),
+)
