@@ -184,12 +184,12 @@ def read_scores(model: DemoModel, folder: Path) -> dict[str, float]:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """One line a model: score, mark, seconds."""
-    lines = [f"{'task':24}{'metric':16}{'score':>7}{'mark':>7}{'time':>7}"]
+    lines = [f"{'task':26}{'metric':16}{'score':>7}{'mark':>7}{'time':>7}"]
     for outcome in outcomes:
         for metric, mark in outcome.model.marks.items():
             score = outcome.scores.get(metric, float("nan"))
             lines.append(
-                f"{outcome.model.title:24}{metric:16}{score:7.1f}{mark:7.0f}"
+                f"{outcome.model.title:26}{metric:16}{score:7.1f}{mark:7.0f}"
                 f"{outcome.seconds:6.0f}s{'' if outcome.passed else '  below the mark'}"
             )
     return "\n".join(lines)
