@@ -42,6 +42,8 @@ COMMANDS = (
     Command("train", "train", "tools/train.py", "train the model of a config"),
     Command("evaluate", "evaluate", "tools/evaluate.py", "score predictions of any task"),
     Command("track", "track", "tools/track.py", "link the boxes of videos to tracks"),
+    Command("analyze", "analyze", "tools/analyze.py", "explain a score by its errors"),
+    Command("compare", "compare", "tools/compare.py", "compare two sets of predictions"),
     Command("visualize", "visualize", "tools/visualize.py", "draw predictions"),
     Command("list", "list_models", "tools/list_models.py", "list the published models"),
     Command("download", "download", "tools/download.py", "fetch weights of published models"),

@@ -26,6 +26,18 @@ _METRICS_PER_CLASS = 6
 
 
 @dataclass(frozen=True)
+class ReportTable:
+    """A table of a section: its cells as a reader sees them, the first column names the rows."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    #: Shown when asked for only: it is large.
+    folded: bool = False
+
+
+@dataclass(frozen=True)
 class ReportRun:
     """What the page says about one run of one model.
 
@@ -37,6 +49,7 @@ class ReportRun:
         per_class: metric -> class -> value.
         marks: metric -> the least value that counts as passed.
         pictures: picture files, each with its caption; an animated ``.webp`` is put in as it is.
+        tables: further tables, in the order to show.
         notes: sentences that a reader of the scores must know.
         images: number of images behind the scores.
         seconds: duration of the run.
@@ -49,6 +62,7 @@ class ReportRun:
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     marks: Mapping[str, float] = field(default_factory=dict)
     pictures: Sequence[tuple[Path, str]] = ()
+    tables: Sequence[ReportTable] = ()
     notes: Sequence[str] = ()
     images: int | None = None
     seconds: float | None = None
