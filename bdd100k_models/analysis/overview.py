@@ -452,7 +452,7 @@ def _tables_of_tracks(pair: Pair, followed: Followed) -> list[Table]:
             pair.names[event.video],
             str(pair.truth[event.video][event.frame].name),
             pair.classes[event.category],
-            str(event.object),
+            event.object,
         ]
         for event in sorted(followed.events, key=lambda e: (e.video, e.frame, e.kind, e.object))
     ]
@@ -480,7 +480,7 @@ def _tables_of_tracks(pair: Pair, followed: Followed) -> list[Table]:
                 [
                     pair.names[life.video],
                     pair.classes[life.category],
-                    str(life.object),
+                    life.object,
                     life.frames,
                     life.found,
                     life.switches,

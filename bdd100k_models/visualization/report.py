@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_bytes
 from bdd100k_models.visualization.pictures import encode_picture, read_picture, thumbnail
+from bdd100k_models.visualization.videos import is_animated
 
 _TEMPLATE = "report.html.jinja"
 #: Pixels; two of them side by side fill a laptop's screen.
@@ -49,7 +50,7 @@ class ReportRun:
         scores: metric -> value, in the order to print; NaN where there was nothing to score.
         per_class: metric -> class -> value.
         marks: metric -> the least value that counts as passed.
-        pictures: picture files, each with its caption.
+        pictures: picture files, each with its caption; an animated ``.webp`` is put in as it is.
         tables: further tables, in the order to show.
         notes: sentences that a reader of the scores must know.
         images: number of images behind the scores.
@@ -151,6 +152,8 @@ def _class_table(per_class: Mapping[str, Mapping[str, float]]) -> dict[str, Any]
 
 def _picture(file: Path, page: Path, embed: bool) -> dict[str, Any]:
     """What an ``img`` element needs, and the link to the whole picture."""
+    if file.suffix.lower() == ".webp" and is_animated(file):
+        return _animation(file)
     image = read_picture(file)
     link = os.path.relpath(file.resolve(), page.resolve().parent)
     # A page that is moved takes along what lies below it; a link to elsewhere would break.
@@ -166,6 +169,17 @@ def _picture(file: Path, page: Path, embed: bool) -> dict[str, Any]:
         "height": small.shape[0],
         "link": _as_url(link) if reachable else None,
     }
+
+
+def _animation(file: Path) -> dict[str, Any]:
+    """An animated picture, whole: it is small, and links might lead nowhere."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        width, height = image.size
+    data = base64.b64encode(file.read_bytes()).decode("ascii")
+    src = f"data:image/webp;base64,{data}"
+    return {"src": src, "width": width, "height": height, "link": None}
 
 
 def _as_url(relative: str) -> str:
