@@ -21,6 +21,7 @@ from bdd100k_models.evaluation.official import (
     read_ground_truth,
     tagged_frames,
 )
+from bdd100k_models.evaluation.predictions import whose
 from bdd100k_models.evaluation.tagging import tagging_config
 from bdd100k_models.evaluation.tracking import official_videos
 from bdd100k_models.files import read_json
@@ -122,7 +123,8 @@ def read_pair(
         predicted_only: leave out what the predictions do not have.
 
     Raises:
-        UserError: what :func:`bdd100k_models.evaluation.evaluate` says of the same files; or
+        UserError: what :func:`bdd100k_models.evaluation.evaluate` says of the same files; roads that
+            weights of others found are no drivable lanes; or
             predictions of pictures and of videos, or of another task, are mixed up.
     """
     check_task_and_form(task, "json")
@@ -132,6 +134,7 @@ def read_pair(
             raise UserError(
                 f"no JSON file in {path} for the {what}; folders of PNGs hold too little"
             )
+    origin = whose(task, predicted_path)
     with quiet():
         if tasks.facts(task).videos:
             return _pair_of_videos(task, truth_path, predicted_path, predicted_only)
@@ -167,7 +170,11 @@ def read_pair(
         config,
         tuple(tags),
         _attributes(wanted, known, tags_from),
-        _notes(notes, len(wanted), sum(name in by_name for name in wanted)),
+        _notes(
+            [*([origin] if origin else []), *notes],
+            len(wanted),
+            sum(name in by_name for name in wanted),
+        ),
     )
 
 

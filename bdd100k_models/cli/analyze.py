@@ -20,12 +20,23 @@ def build_parser() -> Parser:
         description="Explain a score: kinds of errors and what they cost, by class, size, weather, "
         "scene and time of day; calibration; borders; joints; broken tracks.",
     )
-    parser.add_argument("task", choices=evaluation.TASKS, metavar="TASK", help="%(choices)s")
+    add_task(parser)
     parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="Scalabel JSON")
     add_ground_truth(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all tables as JSON")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write all tables as a page")
     return parser
+
+
+def add_task(parser: Parser) -> None:
+    """TASK, which the predictions tell where it is left out."""
+    parser.add_argument(
+        "task",
+        nargs="?",
+        choices=evaluation.TASKS,
+        metavar="TASK",
+        help="%(choices)s (default: the one whose predictions these seem to be)",
+    )
 
 
 def add_ground_truth(parser: Parser) -> None:
@@ -78,7 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     from bdd100k_models.analysis import analyze
+    from bdd100k_models.evaluation.predictions import task_of
 
+    args.task = args.task or task_of(args.predictions)
     truth, tags = ground_truth_of(
         args.task, args.ground_truth, args.tags, args.data_root, args.split
     )

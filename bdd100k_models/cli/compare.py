@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bdd100k_models import config, evaluation
-from bdd100k_models.cli.analyze import add_ground_truth, ground_truth_of
+from bdd100k_models.cli.analyze import add_ground_truth, add_task, ground_truth_of
 from bdd100k_models.cli.arguments import Parser, count, positive
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_json
@@ -28,7 +28,7 @@ def build_parser() -> Parser:
         description="Compare two sets of predictions: scores, their differences and how sure these "
         "are, and the pictures where they differ most.",
     )
-    parser.add_argument("task", choices=evaluation.TASKS, metavar="TASK", help="%(choices)s")
+    add_task(parser)
     parser.add_argument("first", type=Path, metavar="A", help="Scalabel JSON")
     parser.add_argument("second", type=Path, metavar="B", help="Scalabel JSON")
     add_ground_truth(parser)
@@ -70,9 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         UserError: see :func:`bdd100k_models.analysis.compare`.
     """
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.task is None and str(args.first) in evaluation.TASKS:
+        parser.error("the following arguments are required: B")
     from bdd100k_models.analysis import compare
+    from bdd100k_models.evaluation.predictions import task_of
 
+    args.task = args.task or task_of(args.first)
     truth, tags = ground_truth_of(
         args.task, args.ground_truth, args.tags, args.data_root, args.split
     )

@@ -16,7 +16,7 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.tagging import TAGS
 from bdd100k_models.files import read_json
 from bdd100k_models.frames import Frame, rle
-from bdd100k_models.frames.reading import check_labels
+from bdd100k_models.frames.reading import check_frames, check_labels, listed_frames
 from bdd100k_models.frames.videos import check_identities
 from bdd100k_models.zoo import classes, tasks
 from bdd100k_models.zoo.public import BESIDE
@@ -139,6 +139,48 @@ def check_predictions(
         f"{crowded} images have more than {rules.counted} labels of one category; the "
         f"evaluator counts the best {rules.counted}"
     ]
+
+
+def task_of(path: Path) -> str:
+    """The task of a file of predictions: by its name, as test.py writes it, else by its labels.
+
+    Raises:
+        UserError: missing, not JSON, not frames; or neither name nor labels tell.
+    """
+    named = {facts.output: facts.name for facts in tasks.TASKS.values()}
+    if path.name in named:
+        return named[path.name]
+    way_out = "name the task first"
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, which tells no task; {way_out}")
+    what = f"predictions {path}"
+    frames = check_frames(listed_frames(read_json(path, "predictions"), what), what)
+    labels = [label for frame in frames for label in frame.get("labels") or ()]
+    has = {key for key in ("box2d", "rle", "graph", "score") if any(key in own for own in labels)}
+    found = None
+    if any(frame.get("videoName") for frame in frames):
+        found = "mots" if "rle" in has else "mot"
+    elif "graph" in has:
+        found = "pose"
+    elif "rle" in has:
+        found = "ins_seg" if "score" in has else _task_of_masks(frames)
+    elif "box2d" in has:
+        found = "det"
+    elif not labels and any(frame.get("attributes") for frame in frames):
+        found = "tagging"
+    if found is None:
+        raise UserError(f"{what} could be of several tasks; {way_out}")
+    return found
+
+
+def _task_of_masks(frames: Sequence[Frame]) -> str:
+    """Masks without scores: a class map has one of each class, panoptic masks have instances."""
+    used = [[label.get("category") for label in frame.get("labels") or ()] for frame in frames]
+    known = {category for own in used for category in own}
+    if known <= set(classes.DRIVABLE):
+        return "drivable"
+    repeated = any(len(set(own)) < len(own) for own in used)
+    return "pan_seg" if repeated or not known <= set(classes.SEM_SEG) else "sem_seg"
 
 
 def require_categories(

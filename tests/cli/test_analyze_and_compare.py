@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bdd100k_models.analysis.pairs import read_pair
 from bdd100k_models.cli import analyze, compare
 from bdd100k_models.errors import UserError
+from bdd100k_models.evaluation.predictions import task_of
 from bdd100k_models.visualization import save_picture
+from bdd100k_models.zoo.public import BESIDE
 from tests.evaluation.conftest import edited, world  # noqa: F401  fixtures
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -137,3 +140,42 @@ def test_folders_of_pngs_hold_too_little(world: Any) -> None:  # noqa: F811
     _, _, png_truth, png_predicted = world.semantic("sem_seg")
     with pytest.raises(UserError, match="folders of PNGs hold too little"):
         analyze.main(["sem_seg", str(png_predicted), "--ground-truth", str(png_truth)])
+
+
+@pytest.mark.parametrize(
+    "task", ["det", "ins_seg", "sem_seg", "drivable", "pan_seg", "pose", "tagging"]
+)
+def test_predictions_tell_their_task(world: Any, task: str) -> None:  # noqa: F811
+    made = world.semantic(task) if task in ("sem_seg", "drivable") else getattr(world, task)()
+    assert task_of(made[1]) == task
+    other = made[1].rename(made[1].with_name("A.json"))
+    assert task_of(other) == task
+
+
+def test_predictions_without_labels_tell_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "A.json"
+    path.write_text('[{"name": "a.jpg", "labels": []}]')
+    with pytest.raises(UserError, match=r"A\.json could be of several tasks; name the task first"):
+        task_of(path)
+
+
+def test_the_task_need_not_be_named(
+    world: Any,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, first = world.det()
+    root = ["--data-root", str(world.labels.parent)]
+    assert analyze.main([str(first), *root]) == 0
+    assert compare.main([str(first), str(first), *root, "--draws", "2"]) == 0
+    assert capsys.readouterr().out.count("det: 4 pictures") == 2
+
+
+def test_whose_weights_found_it_is_told(world: Any) -> None:  # noqa: F811
+    truth, predicted = world.det()
+    beside = predicted.with_name(BESIDE)
+    beside.write_text(json.dumps({"task": "det", "note": "weights of COCO"}))
+    assert read_pair("det", truth, predicted).notes[0] == "weights of COCO"
+    lanes, roads = world.semantic("drivable")[:2]
+    beside.write_text(json.dumps({"task": "drivable"}))
+    with pytest.raises(UserError, match="which are no drivable lanes"):
+        analyze.main(["drivable", str(roads), "--ground-truth", str(lanes)])
