@@ -123,9 +123,8 @@ def read_pair(
         predicted_only: leave out what the predictions do not have.
 
     Raises:
-        UserError: what :func:`bdd100k_models.evaluation.evaluate` says of the same files; roads that
-            weights of others found are no drivable lanes; or
-            predictions of pictures and of videos, or of another task, are mixed up.
+        UserError: what :func:`bdd100k_models.evaluation.evaluate` says of the same files; a folder
+            of PNGs; or predictions of pictures and of videos, or of another task, are mixed up.
     """
     check_task_and_form(task, "json")
     truth_path, predicted_path = Path(ground_truth), Path(predictions)
@@ -135,9 +134,11 @@ def read_pair(
                 f"no JSON file in {path} for the {what}; folders of PNGs hold too little"
             )
     origin = whose(task, predicted_path)
+    told = [] if origin is None else [origin]
     with quiet():
         if tasks.facts(task).videos:
-            return _pair_of_videos(task, truth_path, predicted_path, predicted_only)
+            pair = _pair_of_videos(task, truth_path, predicted_path, predicted_only)
+            return replace(pair, notes=(*told, *pair.notes))
         _refuse_videos(task, predicted_path)
         true_frames = read_ground_truth(task, truth_path)
         predicted_frames = read_frames(predicted_path, "predictions")
