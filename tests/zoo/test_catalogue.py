@@ -208,6 +208,11 @@ def test_a_contributed_entry(tmp_path: Path) -> None:
         ([entry(Masks="perhaps")], "'Masks' must be true or false"),
         ([entry(Links={"logs": "https://a.org"})], "unknown key 'logs'"),
         ([entry(Metadata={"Backbone": ["a"]})], "'Backbone' must be a single value"),
+        ([entry(Name="null")], "Models: needs the key 'Name' with a text"),
+        ([entry(Name="")], "Models: needs the key 'Name' with a text"),
+        ([entry(Cost={"Parameters": 1, "GFLOPs": 2})], "Cost: needs the key 'Input'"),
+        ([entry(Cost={"Parameters": "x", "GFLOPs": 2, "Input": "1x2"})], "must be numbers"),
+        ([entry(Cost={"Parameters": 1, "GFLOPs": 2, "Input": "big"})], "such as 720x1280"),
         (["x"], "expected a mapping"),
         ([entry(Weights=f"{catalogue.SERVER}/x.pth")], "must look like"),
         ([entry(Public=public(Fit="some"))], "x: Public: 'Fit' must be one of identical, rows"),
@@ -235,6 +240,17 @@ def test_files_that_are_missing_or_broken(tmp_path: Path) -> None:
     (tmp_path / "broken.yml").write_text("a: [", encoding="utf-8")
     with pytest.raises(UserError, match=r"broken\.yml: not readable as YAML"):
         catalogue.load(tmp_path / "broken.yml")
+    (tmp_path / "broken.yml").write_text("Models: []\nModels: []", encoding="utf-8")
+    with pytest.raises(UserError, match="the key 'Models' stands twice"):
+        catalogue.load(tmp_path / "broken.yml")
+
+
+@pytest.mark.parametrize(("key", "other"), [("Models", "Collections"), ("Collections", "Models")])
+def test_a_metafile_without_models(tmp_path: Path, key: str, other: str) -> None:
+    path = tmp_path / "metafile.yml"
+    path.write_text(f"{other}: []\n", encoding="utf-8")
+    with pytest.raises(UserError, match=f"needs the key '{key}' with a list of entries"):
+        catalogue.load_metafile(path)
 
 
 def test_models_of_vis4d_run_as_ours() -> None:
