@@ -110,13 +110,18 @@ def _check(
     from bdd100k_models import config
     from bdd100k_models.engine import claims as built
     from bdd100k_models.evaluation import claims as scored
+    from bdd100k_models.files import read_json
+    from bdd100k_models.weights import fingerprints
 
+    told_apart = {name for group in read_json(fingerprints.FILE) for name in group["models"]}
     found = []
     warnings.simplefilter("ignore")  # what the packages think of configs is no problem of an entry
     for model in models:
         own = review.problems(model)
         if model.config is not None and (REPOSITORY / model.config).is_file():
             own += built.config_problems(model)
+            if model.name not in told_apart:
+                own.append("Fingerprint: missing; python tools/fingerprints.py --missing writes it")
             if checkpoint is not None:
                 own += built.checkpoint_problems(model, checkpoint)
         if scores is not None:

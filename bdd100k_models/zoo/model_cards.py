@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import Author, Paper, PublishedModel
 from bdd100k_models.zoo.public import PublicSource
+from bdd100k_models.zoo.tasks import TASKS, name_endings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -261,25 +263,39 @@ def update(tasks: Iterable[str], root: Path = REPOSITORY) -> list[Path]:
 
 
 def skeleton(name: str, root: Path = REPOSITORY) -> str:
-    """An entry to fill in, with the task and config that the name's config file tells."""
+    """An entry to fill in, after that of the task's model with the most similar name.
+
+    The task is told by the name's config file, else by the end of the name, else it is det.
+    """
     found = sorted(root.glob(f"*/configs/**/{name}.py"))
+    by_ending = (task for task in TASKS if name.endswith(name_endings(task)))
+    task = found[0].relative_to(root).parts[0] if found else next(by_ending, "det")
+    models = [
+        model
+        for model in catalogue.load(root / "model-index.yml").values()
+        if model.task == task and model.framework is None
+    ]
+    near = max(models, key=lambda model: SequenceMatcher(None, model.name, name).ratio())
+    folder = near.tag or task
     config = (
         found[0].relative_to(root).as_posix()
         if found
-        else f"TASK/configs/TASK/{name}.py  # write this file first"
+        else f"{task}/configs/{folder}/{name}.py  # write this file first"
     )
+    settings = {key: value for key, value in near.columns.items() if key not in near.metrics}
+    marks = {"✓": "true", "": "false"}
     return "\n".join(
         [
             f"  - Name: {name}",
-            "    In Collection: METHOD  # one of the file's Collections; a new one needs its paper",
+            f"    In Collection: {near.method}  # a new method gets an entry in Collections",
             f"    Config: {config}",
-            "    Metadata:  # the columns of the method's table, in its order",
-            "      Backbone: R-50-FPN",
+            f"    Metadata:  # the columns of the table, as {near.name} has them",
+            *(f"      {key}: {marks.get(value, value)}" for key, value in settings.items()),
             "    Results:",
-            "      - Task: Object Detection",
+            f"      - Task: {TASKS[task].title}",
             "        Dataset: BDD100K",
             "        Metrics:  # percent, by the official evaluator",
-            "          Box AP-val: 0.00",
+            *(f"          {key}: 0.00" for key in near.metrics),
             "    Weights: https://…",
             "    MD5: 32 hexadecimal digits",
         ]

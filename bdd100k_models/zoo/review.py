@@ -16,14 +16,13 @@ from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import PublishedModel
 from bdd100k_models.zoo.public import digits_of
+from bdd100k_models.zoo.tasks import name_endings
 
 #: Metrics that are counts, not percentages.
 COUNTS = ("ID Sw.",)
 #: Metrics that may fall below zero.
 _SIGNED = ("mMOTA", "mMOTSA")
 
-#: What the names of a task's models end in.
-_ENDINGS = {"tagging": ("weather_tag", "scene_tag")}
 _NAME = re.compile(r"[a-z0-9][a-z0-9+._-]*")
 #: What a name says of the schedule, and the column that says it too.
 _SCHEDULES = (
@@ -79,8 +78,8 @@ def _config(model: PublishedModel, root: Path) -> list[str]:
 
 
 def _name(model: PublishedModel) -> list[str]:
-    endings = [f"_{ending}_bdd100k" for ending in _ENDINGS.get(model.task, (model.task,))]
-    if not _NAME.fullmatch(model.name) or not model.name.endswith(tuple(endings)):
+    endings = name_endings(model.task)
+    if not _NAME.fullmatch(model.name) or not model.name.endswith(endings):
         return [
             f"Name: {model.name} must be of small letters, digits and + . _ -, and end in "
             f"{' or '.join(endings)}"
@@ -103,6 +102,8 @@ def _metrics(model: PublishedModel) -> list[str]:
                 found.append(f"Results: {metric} is {value}, it counts something")
         elif not (-100 if metric.startswith(_SIGNED) else 0) <= value <= 100:
             found.append(f"Results: {metric} is {value}, metrics are percentages")
+        elif value == 0:
+            found.append(f"Results: {metric} is 0; fill in what the official evaluator found")
         elif 0 < value < 1:
             found.append(f"Results: {metric} is {value}; is that a fraction? Write percent")
     return found

@@ -35,9 +35,9 @@ def test_list_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_as_a_table_sorted_by_a_metric(capsys: pytest.CaptureFixture[str]) -> None:
-    list_models.main(["--task", "det", "--sort", "Box AP-val", "retinanet_r*"])
+    list_models.main(["--task", "det", "--sort", "Box AP-val", "retinanet_r50*"])
     *lines, count = capsys.readouterr().out.splitlines()
-    assert count == "5 models"
+    assert count == "4 models"
     values = [float(line.split("Box AP-val")[1].split()[0]) for line in lines]
     assert values == sorted(values, reverse=True)
     assert len({line.index("Box AP-val") for line in lines}) == 1
@@ -123,9 +123,11 @@ def test_cards_of_models_of_other_code_bases_and_without_weights(
 
 def test_list_other_code_bases(capsys: pytest.CaptureFixture[str]) -> None:
     list_models.main(["--format", "names"])
-    assert len(capsys.readouterr().out.split()) == 260
+    ours = capsys.readouterr().out.split()
     list_models.main(["--format", "names", "--all"])
-    assert len(capsys.readouterr().out.split()) == 263
+    others = set(capsys.readouterr().out.split()) - set(ours)
+    assert len(ours) >= 260
+    assert {catalogue.find(name).framework for name in others} == {"vis4d"} and len(others) == 3
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,8 @@ def test_list_answers_in_less_than_a_second() -> None:
             check=True,
         )
         spent.append(time.monotonic() - start)
-        assert result.stdout.splitlines()[-1] == "64 models"
+        count = len(catalogue.list_models("det"))
+        assert result.stdout.splitlines()[-1] == f"{count} models"
     assert min(spent) < 1.0
 
 

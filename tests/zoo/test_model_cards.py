@@ -35,7 +35,7 @@ def test_readmes_name_every_model_of_the_task(task: str) -> None:
     text = (REPOSITORY / task / "README.md").read_text(encoding="utf-8")
     for name in catalogue.list_models(task):
         assert f"[`{name}`](configs/" in text
-        assert f"/models/{name}.pth)" in text
+        assert f"]({catalogue.find(name).weights})" in text
 
 
 def entry(**changes: Any) -> dict[str, Any]:
@@ -116,9 +116,29 @@ def test_a_table_has_one_set_of_columns(root: Path) -> None:
 
 
 def test_an_entry_to_begin_with(root: Path) -> None:
+    write(root, entry(Name="y"))
     (skeleton,) = yaml.safe_load(model_cards.skeleton("x", root))
     assert skeleton["Config"] == "det/configs/det/x.py"
+    assert skeleton["In Collection"] == "M"
+    assert skeleton["Metadata"] == {"Backbone": "R-50", "FP16": True}
     assert skeleton["Results"][0]["Metrics"] == {"Box AP-val": 0.0}
+
+
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_an_entry_to_begin_with_has_the_columns_of_its_task(task: str) -> None:
+    for ending in tasks.name_endings(task):
+        name = f"new_r50{ending}"
+        (skeleton,) = yaml.safe_load(model_cards.skeleton(name))
+        folder = ending.split("_")[1] if task == "tagging" else task
+        assert skeleton["Config"] == f"{task}/configs/{folder}/{name}.py"
+        table = [
+            model.columns
+            for model in catalogue.catalogue().values()
+            if (model.task, model.method) == (task, skeleton["In Collection"])
+        ]
+        columns = [*skeleton["Metadata"], *skeleton["Results"][0]["Metrics"]]
+        assert columns == list(table[0])
+        assert skeleton["Results"][0]["Task"] == tasks.facts(task).title
 
 
 PUBLIC = {

@@ -78,6 +78,7 @@ def test_the_published_entries_have_none() -> None:
         ({"Config": "z"}, "Config: z is not a file below det/configs/"),
         ({"Results": metrics(test="31.50")}, "on the validation split"),
         ({"Results": metrics(val="0.315")}, "is that a fraction"),
+        ({"Results": metrics(val="0.00")}, "Box AP-val is 0; fill in"),
         ({"Results": metrics(val="315")}, "metrics are percentages"),
         ({"Results": metrics(val="-1")}, "metrics are percentages"),
         ({"Results": metrics(val="nan")}, "metrics are percentages"),
