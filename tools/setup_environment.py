@@ -111,7 +111,8 @@ def unsupported() -> "str | None":
 def answers(python: str) -> bool:
     """Whether a command is a Python that runs, and no stand-in for one that is not installed."""
     try:
-        done = subprocess.run([python, "-c", ""], capture_output=True, timeout=30, check=False)
+        null = subprocess.DEVNULL  # this must run on Python 3.6 too
+        done = subprocess.run([python, "-c", ""], stdout=null, stderr=null, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

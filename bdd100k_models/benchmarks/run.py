@@ -19,11 +19,12 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files import read_json, write_json
 from bdd100k_models.files.places import REPOSITORY
 
-#: A model of each task.
+#: A model of each task, and a transformer.
 MODELS = (
     "faster_rcnn_r50_fpn_1x_det_bdd100k",
     "mask_rcnn_r50_fpn_1x_ins_seg_bdd100k",
     "fcn_r50-d8_512x1024_40k_sem_seg_bdd100k",
+    "upernet_swin-t_512x1024_40k_sem_seg_bdd100k",
     "fcn_r50-d8_769x769_40k_drivable_bdd100k",
     "panoptic_fpn_r50_fpn_1x_pan_seg_bdd100k",
     "resnet50_5x_weather_tag_bdd100k",

@@ -17,10 +17,13 @@ from bdd100k_models.cli import commands
 from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import FROM_SOURCE, REPOSITORY, workspace
+from bdd100k_models.zoo import tasks
 
 #: Pictures that are rendered and scored.
 PICTURES = 60
-#: Pictures of each task in the report.
+#: Videos that are rendered, tracked and scored, and frames of each.
+VIDEOS, FRAMES = 8, 20
+#: Pictures of each task in the report; of tracking one is a video.
 SHOWN = 4
 #: Exit status when a score is below its mark.
 BELOW_MARK = 1
@@ -46,6 +49,7 @@ MODELS: tuple[DemoModel, ...] = (
     DemoModel("drivable_mini", "drivable", "Drivable area", {"mIoU": 70}),
     DemoModel("pan_seg_mini", "pan_seg", "Panoptic segmentation", {"PQ": 20}),
     DemoModel("pose_mini", "pose", "Pose estimation", {"AP50": 30}),
+    DemoModel("mot_mini", "mot", "Multiple object tracking", {"mMOTA": 30, "mIDF1": 60}),
 )
 
 
@@ -95,8 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_data(out: Path) -> Path:
     """The mini dataset's val split with its JSONs, rendered unless it is there already."""
     data = out / "data"
-    if not (data / "jsons" / "pose_val_cocofmt.json").is_file():
+    if not (data / "jsons" / "box_track_val_cocofmt.json").is_file():
         sizes = ["--train", "0", "--val", str(PICTURES), "--test", "0"]
+        sizes += ["--train-videos", "0", "--val-videos", str(VIDEOS), "--test-videos", "0"]
+        sizes += ["--frames", str(FRAMES)]
         step("tools/make_mini_bdd100k.py", "--out", os.fspath(data), *sizes)
         step("tools/prepare_data.py", "--data-root", os.fspath(data), "--splits", "val", "--quiet")
     return data
@@ -148,7 +154,21 @@ def run(model: DemoModel, data: Path, out: Path) -> Outcome:
     )
     seconds = time.monotonic() - started
     pictures = sorted((folder / "pictures").rglob("*.jpg"))
+    if tasks.facts(model.task).videos:
+        pictures = [
+            animate(pictures[:FRAMES], folder / "video.webp"),
+            *pictures[FRAMES // 2 :: FRAMES],
+        ]
     return Outcome(model, command, read_scores(model, folder), pictures, seconds)
+
+
+def animate(pictures: Sequence[Path], target: Path) -> Path:
+    """The drawn frames of a video as one picture that moves."""
+    from bdd100k_models.tasks.videos import FRAME_RATE
+    from bdd100k_models.visualization import read_picture
+    from bdd100k_models.visualization.videos import save_animation
+
+    return save_animation(target, map(read_picture, pictures), FRAME_RATE)
 
 
 def read_scores(model: DemoModel, folder: Path) -> dict[str, float]:
@@ -164,12 +184,12 @@ def read_scores(model: DemoModel, folder: Path) -> dict[str, float]:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """One line a model: score, mark, seconds."""
-    lines = [f"{'task':24}{'metric':16}{'score':>7}{'mark':>7}{'time':>7}"]
+    lines = [f"{'task':26}{'metric':16}{'score':>7}{'mark':>7}{'time':>7}"]
     for outcome in outcomes:
         for metric, mark in outcome.model.marks.items():
             score = outcome.scores.get(metric, float("nan"))
             lines.append(
-                f"{outcome.model.title:24}{metric:16}{score:7.1f}{mark:7.0f}"
+                f"{outcome.model.title:26}{metric:16}{score:7.1f}{mark:7.0f}"
                 f"{outcome.seconds:6.0f}s{'' if outcome.passed else '  below the mark'}"
             )
     return "\n".join(lines)
@@ -189,7 +209,7 @@ def report(outcomes: Sequence[Outcome], out: Path) -> Path:
                 scores=outcome.scores,
                 marks=outcome.model.marks,
                 pictures=[(path, path.name) for path in outcome.pictures[:SHOWN]],
-                images=PICTURES,
+                images=VIDEOS * FRAMES if tasks.facts(outcome.model.task).videos else PICTURES,
                 seconds=outcome.seconds,
             )
             for outcome in outcomes

@@ -10,6 +10,7 @@ from bdd100k_models import config, evaluation
 from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.evaluation import Form
 from bdd100k_models.evaluation.locations import form_of, score_file_beside
+from bdd100k_models.evaluation.predictions import whose
 
 
 def build_parser() -> Parser:
@@ -62,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: see :func:`bdd100k_models.evaluation.evaluate`.
     """
     args = build_parser().parse_args(argv)
+    note = whose(args.task, args.predictions)
+    if note is not None:
+        print(f"note: {note}")
     form: Form = args.form or form_of(args.predictions)
     scores = evaluation.evaluate(
         args.task,

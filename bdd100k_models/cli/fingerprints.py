@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from bdd100k_models.cli.arguments import Parser
 
-def make_parser() -> argparse.ArgumentParser:
+
+def make_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fingerprints.py",
         description="Write bdd100k_models/weights/fingerprints.json from the networks of all "
         "configs; needed when a model was added or its network changed.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bdd100k_models.cli.arguments import Parser
 from bdd100k_models.evaluation import submission
+from bdd100k_models.evaluation.predictions import whose
 
 
 def build_parser() -> Parser:
@@ -46,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: see :mod:`bdd100k_models.evaluation.submission`.
     """
     args = build_parser().parse_args(argv)
+    note = whose(args.task, args.predictions)
+    if note is not None:
+        print(f"note: {note}")
     checked = submission.check(
         args.task, args.predictions, args.split, args.images, args.score_file
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdd100k_models.cli.arguments import positive
+from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.predictions import require_categories
 from bdd100k_models.files import replacing
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from bdd100k_models.tracking.motion import MotionTracker
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The arguments of the script."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="track.py",
         description="Track the boxes of a detector over videos by motion and overlap (ByteTrack's "
         "association): no appearance, no weights.",

@@ -172,9 +172,9 @@ def without_root(value: Any, root: str) -> Any:
 def _pretrained(cfg: Config, args: argparse.Namespace, ranks: Ranks) -> None:
     """Pretrained files of ``cfg`` become local ones, or nothing; a node's first process looks."""
     from bdd100k_models.engine.model import without_pretrained
-    from bdd100k_models.weights import PUBLIC, pretrained
+    from bdd100k_models.weights import pretrained, public_start
 
-    if args.no_pretrained or cfg.get("load_from") == PUBLIC:  # that has a backbone of its own
+    if args.no_pretrained or public_start(cfg) is not None:  # that has a backbone
         without_pretrained(cfg.model)
         return
     with ranks.together():

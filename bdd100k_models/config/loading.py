@@ -50,6 +50,9 @@ def read_config(config: str | Path) -> Config:
     search_path = list(sys.path)
     try:
         cfg = Config.fromfile(os.fspath(path))
+    except KeyboardInterrupt as error:
+        let_go(error)
+        raise
     except (Exception, SystemExit) as error:  # a config is a program: it can fail in any way
         # mmcv (1.7.0) has a copy of the config open, and has removed the folder that it is in.
         let_go(error)

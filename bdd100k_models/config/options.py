@@ -67,7 +67,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
         plain[key] = value
     try:
         cfg.merge_from_dict(plain)
-    except (KeyError, TypeError, IndexError, AssertionError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, AssertionError, ValueError) as error:
         raise UserError(f"--cfg-options do not fit {cfg.filename}: {error}") from error
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bdd100k_models.engine import complaints
 from bdd100k_models.errors import UserError, let_go
-from bdd100k_models.system import start_method
+from bdd100k_models.system import ignore_ended_children, start_method
 from bdd100k_models.tasks.base import ImageRecord, Pipeline, map_tensors
 
 T = TypeVar("T")
@@ -82,6 +82,8 @@ def load(record: ImageRecord, pipeline: Pipeline) -> Sample:
         if record.pixels is None and os.path.getsize(record.path) == 0:
             return Sample(record, None, Problem(record, f"{record.path} is empty", own=True))
         data = pipeline(record)
+        if isinstance(data, Mapping) and "img_info" in data:
+            raise ValueError("it does not end with Collect, which leaves what the network takes")
         complaint = complaints.heard()
         if complaint is not None:
             complaints.tell(record.path, complaint)
@@ -214,10 +216,10 @@ def supervised(start: Callable[[], Iterator[T]]) -> Iterator[T]:
     """
     try:
         batches = start()
-        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCHLD"):
+        if threading.current_thread() is threading.main_thread():
             # torch's handler would raise wherever this thread is when a process dies, in the middle
             # of a step for instance; the iterator notices it in the right place.
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            ignore_ended_children()
         yield from batches
     except (RuntimeError, OSError) as error:
         if not _is_about_workers(error):

@@ -37,14 +37,13 @@ from bdd100k_models.visualization import draw_frame, read_picture, save_picture
 from bdd100k_models.visualization.pictures import check_targets, drawn_name
 from bdd100k_models.visualization.tracks import TrackPainter
 from bdd100k_models.visualization.videos import VideoWriter
+from bdd100k_models.zoo.public import BESIDE
 
 if TYPE_CHECKING:
     from bdd100k_models.evaluation import Scores
 
 _RUN_FILE = "run.json"
 _ERRORS_FILE = "errors.json"
-#: Beside results of weights that are not the zoo's: whose they are.
-_PUBLIC_FILE = "public_weights.json"
 
 #: Pictures in a row that the network or its pipeline may fail on before the run gives up.
 _PATIENCE = 10
@@ -221,7 +220,7 @@ def _complete(
 
 def _tell_whose(predictor: Predictor, out: Path) -> None:
     """Results of weights of others must not be taken for the zoo's, and the other way round."""
-    path = out / _PUBLIC_FILE
+    path = out / BESIDE
     if predictor.public is None:
         path.unlink(missing_ok=True)
     else:

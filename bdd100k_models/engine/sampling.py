@@ -86,6 +86,8 @@ class SeededDataset(Dataset[Any]):
                 complaint = complaints.heard()
                 if complaint is not None:
                     complaints.tell(describe(self.dataset, draw.sample), complaint)
+                if isinstance(sample, Mapping) and "img_info" in sample:
+                    return Unreadable("data.train.pipeline does not end with Collect")
                 return sample
             except UserError as error:
                 return Unreadable(str(error))

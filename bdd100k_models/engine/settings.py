@@ -37,6 +37,7 @@ _SECTIONS = (
     "model",
     "optimizer",
     "optimizer_config",
+    "optimizer_config.grad_clip",
     "lr_config",
     "momentum_config",
     "runner",
@@ -102,7 +103,7 @@ def _check_workflow(cfg: Config) -> None:
 def _check_best(cfg: Config, task: Task) -> None:
     best = (cfg.get("evaluation") or {}).get("save_best")
     known = evaluation.metric_names(task.name, task.classes)
-    if best not in (None, "auto", *known):
+    if known and best not in (None, "auto", *known):
         hint = nearest(best, ("auto", *known))
         raise UserError(
             f"{cfg.filename}: evaluation.save_best={best} is no score of {task.name}; {hint}"

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,7 @@ def _prepare(
     loaders = _loaders(task, cfg, options, ranks, seed, batch, workers)
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
+    _check_classes(task, cfg, network)
     meta = _meta(task, cfg, options, seed, network.CLASSES, sizes.actual, loaders[0])
     changed = _changes(resumed, meta, options, logger)
     if resumed is None and cfg.get("load_from"):
@@ -166,13 +168,23 @@ def _prepare(
 
 def _load_from(task: Task, cfg: Config, network: nn.Module, logger: logging.Logger) -> None:
     """Weights to start from; what does not fit, such as a head for other classes, begins anew."""
-    path = weights.find_checkpoint(cfg, task.name, report=logger.info)
-    if cfg.load_from != weights.PUBLIC:
+    model = weights.public_start(cfg)
+    if model is None:
+        path = weights.find_checkpoint(cfg, task.name, report=logger.info)
         weights.start_from(network, path, logger.info, task=task.name)
         return
-    source = weights.public_model(cfg).public
-    assert source is not None  # or nothing would have been found
-    weights.start_from_public(network, path, source, task.name, logger.info)
+    path = weights.find_public(model, logger.info)
+    assert model.public is not None  # or nothing would have been found
+    weights.start_from_public(network, path, model.public, task.name, logger.info)
+
+
+def _check_classes(task: Task, cfg: Config, network: Any) -> None:
+    heads = task.head_classes(network)
+    if heads is not None and heads != len(network.CLASSES):
+        raise UserError(
+            f"{cfg.filename}: the head tells {heads} classes apart, data.train has "
+            f"{len(network.CLASSES)}; set num_classes of the head, or classes of data.train"
+        )
 
 
 def _changes(
@@ -489,5 +501,28 @@ def _run(runner: Any, loaders: list[Any], cfg: Config) -> None:
     except RuntimeError as error:
         if is_lost_peer(error):
             raise runner.ranks.peer_lost() from error
-        raise
+        raise _failed(runner, error) from error
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as e:
+        raise _failed(runner, e) from e
     runner.logger.info("trained to step %d; all files are in %s", runner.iter, runner.work_dir)
+
+
+def _failed(runner: Any, error: Exception) -> UserError:
+    """What network or hooks tripped over, in one line; the log file has where."""
+    files = [h for h in runner.logger.handlers if isinstance(h, logging.FileHandler)]
+    text = "".join(traceback.format_exception(error))
+    for file in files:
+        file.emit(runner.logger.makeRecord("", logging.ERROR, "", 0, text, (), None))
+    reason = (str(error).strip() or repr(error)).splitlines()[0]
+    seen = f"; {files[0].baseFilename} says where" if files else ""
+    return UserError(
+        f"step {runner.iter + 1} failed ({type(error).__name__}: {reason}){seen}; look at model, "
+        "hooks and data of the config"
+    )

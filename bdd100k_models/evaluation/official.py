@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from bdd100k_models.zoo.tasks import Form
 if TYPE_CHECKING:
     from bdd100k.common.typing import BDD100KConfig
     from scalabel.eval.result import Result
+    from scalabel.label.typing import Frame as ScalabelFrame
 
 
 def evaluate(
@@ -75,12 +77,12 @@ def evaluate(
         raise UserError(f"nproc is {nproc}; at least one process is needed")
     truth, predicted = Path(ground_truth), Path(predictions)
     scores = Path(score_file) if score_file is not None else None
-    with contextlib.nullcontext() if progress else _quiet():
+    with contextlib.nullcontext() if progress else quiet():
         if form == "masks":
             return _evaluate_masks(task, truth, predicted, scores, names, predicted_only, nproc)
         if tasks.facts(task).videos:
             return evaluate_tracks(task, truth, predicted, names, predicted_only, nproc)
-        true_frames = _read_ground_truth(task, truth)
+        true_frames = read_ground_truth(task, truth)
         predicted_frames = read_frames(predicted, "predictions")
         if predicted_only:
             own = {frame["name"] for frame in predicted_frames}
@@ -101,13 +103,19 @@ def check_ground_truth(task: str, ground_truth: str | Path, form: Form = "json")
     path = Path(ground_truth)
     if form == "masks":
         return len(inputs.list_pngs(path, "ground truth"))
-    with _quiet():
+    with quiet():
         if tasks.facts(task).videos:
             return len(flat(read_true_videos(task, path)))
-        return len(_read_ground_truth(task, path))
+        return len(read_ground_truth(task, path))
 
 
-def _read_ground_truth(task: str, path: Path) -> list[Frame]:
+def read_ground_truth(task: str, path: Path) -> list[Frame]:
+    """The ground truth of a task of pictures, checked as far as its evaluator relies on it.
+
+    Raises:
+        UserError: see :func:`~bdd100k_models.frames.reading.read_frames` and
+            :func:`~bdd100k_models.evaluation.inputs.check_ground_truth_frames`.
+    """
     frames = read_frames(path, "ground truth")
     known: set[str] = set()
     if task != "tagging":
@@ -121,7 +129,7 @@ def _read_ground_truth(task: str, path: Path) -> list[Frame]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the evaluators' progress bars, prints and remarks off the terminal.
 
     Critical messages still come: they say that images or labels were not scored.
@@ -142,15 +150,32 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], nproc: int) -> Scores:
-    """Boxes, poses and run-length masks."""
+@dataclass(frozen=True)
+class OfficialFrames:
+    """Ground truth and predictions of pictures as the official evaluators take them.
+
+    Attributes:
+        truth: the frames that count; categories are the evaluator's.
+        predicted: the same for the predictions, without frames for pictures that they lack.
+        config: the evaluator's; its image size is None where the masks say theirs.
+        notes: what is worth knowing and no mistake.
+    """
+
+    truth: list[ScalabelFrame]
+    predicted: list[ScalabelFrame]
+    config: BDD100KConfig
+    notes: list[str]
+
+
+def official_frames(task: str, truth: list[Frame], predicted: list[Frame]) -> OfficialFrames:
+    """Check the predictions of boxes, poses or run-length masks, and convert both.
+
+    Raises:
+        UserError: see :func:`~bdd100k_models.evaluation.predictions.check_predictions`; or masks
+            of two sizes for a picture, or no true mask of a class to score.
+    """
     from bdd100k.common.utils import load_bdd100k_config
     from bdd100k.label.to_scalabel import bdd100k_to_scalabel
-    from scalabel.eval.detect import evaluate_det
-    from scalabel.eval.ins_seg import evaluate_ins_seg
-    from scalabel.eval.pan_seg import evaluate_pan_seg
-    from scalabel.eval.pose import evaluate_pose
-    from scalabel.eval.sem_seg import evaluate_sem_seg
 
     config = load_bdd100k_config(task)
     notes = check_predictions(task, predicted, taken_names(config))
@@ -173,7 +198,21 @@ def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], npro
         scored = truth
     names = {frame["name"] for frame in scored}
     truth_frames = bdd100k_to_scalabel([f for f in truth_frames if f.name in names], config)
-    predicted_frames = bdd100k_to_scalabel(predicted_frames, config)
+    return OfficialFrames(
+        truth_frames, bdd100k_to_scalabel(predicted_frames, config), config, notes
+    )
+
+
+def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], nproc: int) -> Scores:
+    """Boxes, poses and run-length masks."""
+    from scalabel.eval.detect import evaluate_det
+    from scalabel.eval.ins_seg import evaluate_ins_seg
+    from scalabel.eval.pan_seg import evaluate_pan_seg
+    from scalabel.eval.pose import evaluate_pose
+    from scalabel.eval.sem_seg import evaluate_sem_seg
+
+    frames = official_frames(task, truth, predicted)
+    notes = frames.notes
     evaluators: dict[str, Callable[..., Result]] = {
         "det": evaluate_det,
         "ins_seg": evaluate_ins_seg,
@@ -182,7 +221,7 @@ def _evaluate_frames(task: str, truth: list[Frame], predicted: list[Frame], npro
         "pan_seg": evaluate_pan_seg,
         "pose": evaluate_pose,
     }
-    result = evaluators[task](truth_frames, predicted_frames, config.scalabel, nproc=nproc)
+    result = evaluators[task](frames.truth, frames.predicted, frames.config.scalabel, nproc=nproc)
     labels = sum(len(frame.get("labels") or ()) for frame in predicted)
     if not labels:
         notes.append("the predictions have no labels at all")
@@ -240,6 +279,22 @@ def _without_empty_frames(truth: list[Frame], names: set[str]) -> list[Frame]:
 def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
     from scalabel.eval.tagging import evaluate_tagging
 
+    tags, kept = tagged_frames(truth, predicted)
+    result = evaluate_tagging(
+        to_scalabel(kept, "ground truth"),
+        to_scalabel(predicted, "predictions"),
+        tagging_config(tags),
+    )
+    return Scores("tagging", len(kept), result, len(kept))
+
+
+def tagged_frames(truth: list[Frame], predicted: list[Frame]) -> tuple[list[str], list[Frame]]:
+    """The attributes that are predicted, and the true frames that have all of them.
+
+    Raises:
+        UserError: a frame without prediction, a value that is not known, no true frame with the
+            attributes.
+    """
     attributes_of = {frame["name"]: frame.get("attributes") or {} for frame in predicted}
     # The official code puts the true tags in the place of missing ones, which scores them right.
     missing = [frame["name"] for frame in truth if frame["name"] not in attributes_of]
@@ -248,9 +303,9 @@ def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
             f"{len(missing)} of {len(truth)} images have no predicted tags, the first is "
             f"{missing[0]!r}; tag all, or score a part with --predicted-only"
         )
-    notes = check_predictions("tagging", predicted)
+    check_predictions("tagging", predicted)
     tags = [tag for tag in TAGS if tag in attributes_of[predicted[0]["name"]]]
-    kept: list[dict[str, Any]] = []
+    kept: list[Frame] = []
     for frame in truth:
         attributes = frame.get("attributes") or {}
         if all(attributes.get(tag) is not None for tag in tags):
@@ -258,12 +313,7 @@ def _evaluate_tagging(truth: list[Frame], predicted: list[Frame]) -> Scores:
             kept.append({"name": frame["name"], "attributes": attributes})
     if not kept:
         raise UserError(f"the ground truth has no image with the attributes {' and '.join(tags)}")
-    result = evaluate_tagging(
-        to_scalabel(kept, "ground truth"),
-        to_scalabel(predicted, "predictions"),
-        tagging_config(tags),
-    )
-    return Scores("tagging", len(kept), result, len(kept), tuple(notes))
+    return tags, kept
 
 
 def _check_tags(name: str, attributes: dict[str, Any], tags: list[str]) -> None:

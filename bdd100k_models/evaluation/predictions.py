@@ -9,16 +9,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.evaluation.tagging import TAGS
+from bdd100k_models.files import read_json
 from bdd100k_models.frames import Frame, rle
 from bdd100k_models.frames.reading import check_labels
 from bdd100k_models.frames.videos import check_identities
 from bdd100k_models.zoo import classes, tasks
+from bdd100k_models.zoo.public import BESIDE
 
 Item = TypeVar("Item")
+
+
+def whose(task: str, predictions: Path) -> str | None:
+    """What a run with weights of others has written beside its predictions; None where none has.
+
+    ``predictions`` is a JSON file, a folder of them, or one of masks.
+
+    Raises:
+        UserError: they are roads, which are no drivable lanes.
+    """
+    for folder in (predictions, predictions.parent):
+        path = folder / BESIDE
+        if not path.is_file():
+            continue
+        facts = read_json(path)
+        if not isinstance(facts, dict):
+            return None
+        if task == facts.get("task") == "drivable":
+            raise UserError(
+                f"{predictions} holds roads that public weights found, which are no drivable lanes "
+                "and are not scored as such"
+            )
+        note = facts.get("note")
+        return note if isinstance(note, str) else None
+    return None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,26 +46,40 @@ def read_true_videos(task: str, path: Path) -> Videos:
     return videos
 
 
-def evaluate_tracks(
+@dataclass(frozen=True)
+class OfficialVideos:
+    """Ground truth and predictions of videos as the official evaluators take them.
+
+    Attributes:
+        truth: frames of each video.
+        predicted: the same frames with the predicted labels.
+        config: the evaluator's.
+        present: number of frames that the predictions have; the others are empty.
+        notes: what is worth knowing and no mistake.
+    """
+
+    truth: list[list[ScalabelFrame]]
+    predicted: list[list[ScalabelFrame]]
+    config: BDD100KConfig
+    present: int
+    notes: list[str]
+
+
+def official_videos(
     task: str,
     ground_truth: Path,
     predictions: Path,
-    names: Collection[str] | None,
-    predicted_only: bool,
-    nproc: int,
-) -> Scores:
-    """The official scores of ``mot`` or ``mots``.
-
-    ``names`` are frames to score, as ``VIDEO/NAME``; all by default. A frame that the predictions
-    lack counts as empty.
+    names: Collection[str] | None = None,
+    predicted_only: bool = False,
+) -> OfficialVideos:
+    """Read, check and pair the videos of ``mot`` or ``mots``; arguments of `evaluate_tracks`.
 
     Raises:
-        UserError: see :func:`read_true_videos`, `check_predictions` and `check_identities`; a
-            frame that the ground truth does not have, or has under another ``frameIndex``; or no
-            frame left.
+        UserError: see :func:`evaluate_tracks`.
     """
     from bdd100k.common.utils import load_bdd100k_config
     from bdd100k.label.to_scalabel import bdd100k_to_scalabel
+    from scalabel.label.io import group_and_sort
 
     config = load_bdd100k_config(tasks.facts(task).toolkit)
     truth = read_true_videos(task, ground_truth)
@@ -112,37 +128,47 @@ def evaluate_tracks(
             f"the ground truth has no {', '.join(sorted(absent))}: the official means count what "
             "is absent as 0"
         )
-    result = _official(
-        task,
-        true_frames,
-        bdd100k_to_scalabel(to_scalabel(flat(scored), "predictions"), config),
-        config,
-        nproc,
+    predicted_frames = bdd100k_to_scalabel(to_scalabel(flat(scored), "predictions"), config)
+    return OfficialVideos(
+        group_and_sort(true_frames), group_and_sort(predicted_frames), config, present, notes
     )
-    return Scores(task, len(flat(truth)), result, present, tuple(notes))
 
 
-def _official(
+def evaluate_tracks(
     task: str,
-    truth: list[ScalabelFrame],
-    predicted: list[ScalabelFrame],
-    config: BDD100KConfig,
+    ground_truth: Path,
+    predictions: Path,
+    names: Collection[str] | None,
+    predicted_only: bool,
     nproc: int,
-) -> TrackResult:
+) -> Scores:
+    """The official scores of ``mot`` or ``mots``.
+
+    ``names`` are frames to score, as ``VIDEO/NAME``; all by default. A frame that the predictions
+    lack counts as empty.
+
+    Raises:
+        UserError: see :func:`read_true_videos`, `check_predictions` and `check_identities`; a
+            frame that the ground truth does not have, or has under another ``frameIndex``; or no
+            frame left.
+    """
+    videos = official_videos(task, ground_truth, predictions, names, predicted_only)
+    result = _official(task, videos, nproc)
+    frames = sum(map(len, videos.truth))
+    return Scores(task, frames, result, videos.present, tuple(videos.notes))
+
+
+def _official(task: str, videos: OfficialVideos, nproc: int) -> TrackResult:
     from scalabel.eval.mot import acc_single_video_mot, evaluate_track
     from scalabel.eval.mots import acc_single_video_mots, evaluate_seg_track
-    from scalabel.label.io import group_and_sort
 
-    true, found = group_and_sort(truth), group_and_sort(predicted)
-    result: TrackResult
-    if task == "mot":
-        result = evaluate_track(
-            acc_single_video_mot, true, found, config=config.scalabel, nproc=nproc
-        )
-    else:
-        result = evaluate_seg_track(
-            acc_single_video_mots, true, found, config=config.scalabel, nproc=nproc
-        )
+    scorers = {
+        "mot": partial(evaluate_track, acc_single_video_mot),
+        "mots": partial(evaluate_seg_track, acc_single_video_mots),
+    }
+    result: TrackResult = scorers[task](
+        videos.truth, videos.predicted, config=videos.config.scalabel, nproc=nproc
+    )
     return result
 
 

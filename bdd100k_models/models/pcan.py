@@ -61,10 +61,15 @@ class PrototypeRoIHead(QuasiDenseRoIHead):
     Args:
         refine_head: see ``PrototypeRefineHead``.
         options: see ``QuasiDenseRoIHead``.
+
+    Raises:
+        ValueError: there is no mask head.
     """
 
     def __init__(self, refine_head: dict[str, Any], **options: Any) -> None:
         super().__init__(**options)
+        if not self.with_mask:
+            raise ValueError("there are no masks to refine: roi_head has no mask_head")
         self.refine_head = build_head(refine_head)
 
     def refine_loss(

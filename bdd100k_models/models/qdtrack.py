@@ -157,6 +157,9 @@ class QDTrack(TwoStageDetector):
         tracker: settings of the tracker, see ``QuasiDenseSettings``.
         train_cfg: as for MMDetection's detectors; ``embed`` beside it is for the embeddings.
         options: of MMDetection's ``TwoStageDetector``.
+
+    Raises:
+        ValueError: ``train_cfg`` says nothing of embeddings.
     """
 
     #: What a checkpoint is that has no weight under a prefix.
@@ -174,8 +177,10 @@ class QDTrack(TwoStageDetector):
         **options: Any,
     ) -> None:
         if train_cfg is not None:
+            if "embed" not in train_cfg:
+                raise ValueError("train_cfg has no embed: assigner and sampler of the embeddings")
             roi_head = copy.deepcopy(roi_head)
-            roi_head["track_train_cfg"] = train_cfg.get("embed")
+            roi_head["track_train_cfg"] = train_cfg["embed"]
         super().__init__(roi_head=roi_head, train_cfg=train_cfg, **options)
         self.tracker_settings = QuasiDenseSettings(**(tracker or {}))
 

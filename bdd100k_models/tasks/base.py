@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bdd100k_models.evaluation import Scores
     from bdd100k_models.zoo.tasks import TaskFacts
 
+#: Kinds of other files that a message lists.
+_KINDS = 5
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 Split = Literal["val", "test"]
@@ -173,10 +175,7 @@ class StepsPipeline(Pipeline):
 
     def __call__(self, record: ImageRecord) -> Any:
         steps = load_from(self._steps, record)
-        sample = steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
-        if not isinstance(sample, Mapping) or "img_info" in sample:
-            raise ValueError("it does not end with Collect, which leaves what the network takes")
-        return sample
+        return steps({"img_info": {"filename": record.path}, "img_prefix": None, **self._extra})
 
 
 class PixelsClient:
@@ -487,6 +486,9 @@ class Task(ABC):
         """Image folder and annotation file that a test dataset config names."""
         folder = data.get("img_prefix") or data.get("data_prefix") or data.get("img_dir") or "."
         annotations = data.get("ann_file")
+        for value in (folder, annotations or ""):
+            if not isinstance(value, str):
+                raise UserError(f"data.test: {value!r} is no path of pictures or annotations")
         return Path(folder), Path(annotations) if annotations else None
 
 
@@ -525,6 +527,8 @@ def records_of_images(images: str) -> Iterator[ImageRecord]:
         UserError: nothing there, or no picture among what is there.
     """
     root = Path(images).expanduser()
+    if not images:
+        raise UserError("--images: give a folder, a file or a pattern")
     if root.is_dir():
         paths = [p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
     elif root.is_file():
@@ -571,7 +575,8 @@ def passed_over(images: str) -> str | None:
             kinds[path.suffix.lower() or "without an ending"] += 1
     if not kinds:
         return None
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_KINDS))
+    listed += ", …" if len(kinds) > _KINDS else ""
     return f"passed over {sum(kinds.values())} files that are no pictures: {listed}"
 
 

@@ -76,16 +76,16 @@ class MMSegTask(Task):
         return SegmentationForward(network)
 
     def converter(self, cfg: Config, options: Any, classes: tuple[str, ...]) -> Converter:
-        return SemanticConverter(self.name, classes, masks=options.masks)
+        return SemanticConverter(self.name, classes, "masks" if options.masks else None)
 
 
 class SemanticConverter(Converter):
     """Class maps as run lengths, and as masks where they are asked for."""
 
-    def __init__(self, name: str, classes: tuple[str, ...], masks: bool) -> None:
+    def __init__(self, name: str, classes: tuple[str, ...], mask_folder: str | None) -> None:
         self.classes = classes
         self.outputs = (OutputFile(name, f"{name}.json", first_id=1),)
-        self.mask_folder = "masks" if masks else None
+        self.mask_folder = mask_folder
         self._key = name
 
     def __call__(self, result: np.ndarray, record: ImageRecord) -> Prediction:

@@ -110,6 +110,7 @@ class ZeroShot:
         source = self.source
         return {
             "note": self.line(),
+            "task": self.task,
             "model": self.model,
             "weights": source.filename,
             "urls": list(source.urls),
@@ -184,7 +185,8 @@ class ZeroShot:
         if self.task == "drivable":
             from bdd100k_models.tasks.sem_seg import SemanticConverter
 
-            return SemanticConverter(_ROAD[0], _ROAD, masks=options.masks)
+            folder = f"{_ROAD[0]}_masks" if options.masks else None
+            return SemanticConverter(_ROAD[0], _ROAD, folder)
         if self.task == "pose":
             from bdd100k_models.tasks.pose import PoseConverter, Settings
 
@@ -286,6 +288,7 @@ class OtherWeights(ZeroShot):
     def facts(self) -> dict[str, Any]:
         return {
             "note": self.line(),
+            "task": self.task,
             "model": self.model,
             "weights": self.source.filename,
             "owner": self.source.config,

@@ -130,7 +130,7 @@ class QuasiDenseTracker:
             by falling score. Ids count from 0; ``BACKDROP`` and ``SUPPRESSED`` are none.
         """
         kept, ids = self.match(frame_index, boxes, labels, embeddings)
-        return boxes[kept], labels[kept], ids
+        return np.asarray(boxes)[kept], np.asarray(labels)[kept], ids
 
     def match(
         self,
@@ -158,6 +158,7 @@ class QuasiDenseTracker:
         """
         if embeddings is None:
             raise ValueError("QDTrack's tracker needs an embedding of each box")
+        boxes, labels, embeddings = (np.asarray(part) for part in (boxes, labels, embeddings))
         if not len(boxes) == len(labels) == len(embeddings):
             raise ValueError(
                 f"{len(boxes)} boxes, {len(labels)} labels, {len(embeddings)} embeddings"

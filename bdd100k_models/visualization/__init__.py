@@ -2,10 +2,11 @@
 
 from bdd100k_models.visualization.drawing import beside, draw_frame
 from bdd100k_models.visualization.pictures import check_targets, read_picture, save_picture
-from bdd100k_models.visualization.report import ReportRun, write_report
+from bdd100k_models.visualization.report import ReportRun, ReportTable, write_report
 
 __all__ = [
     "ReportRun",
+    "ReportTable",
     "beside",
     "check_targets",
     "draw_frame",

@@ -86,7 +86,10 @@ def read_picture(path: str | Path) -> Picture:
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise UserError(f"no picture at {path}; is this the folder of the images?") from error
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        raise UserError(f"{path} is too large a picture for OpenCV, or damaged") from error
     if decoded is None:
         raise UserError(f"{path} cannot be read as a picture; it may be damaged or cut short")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -16,12 +16,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from bdd100k_models.errors import UserError
 from bdd100k_models.files import write_bytes
 from bdd100k_models.visualization.pictures import encode_picture, read_picture, thumbnail
+from bdd100k_models.visualization.videos import is_animated
 
 _TEMPLATE = "report.html.jinja"
 #: Pixels; two of them side by side fill a laptop's screen.
 _THUMBNAIL_WIDTH = 880
 #: Per-class tables show at most so many metrics, the official order's first.
 _METRICS_PER_CLASS = 6
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table of a section: its cells as a reader sees them, the first column names the rows."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    #: Shown when asked for only: it is large.
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,8 @@ class ReportRun:
         scores: metric -> value, in the order to print; NaN where there was nothing to score.
         per_class: metric -> class -> value.
         marks: metric -> the least value that counts as passed.
-        pictures: picture files, each with its caption.
+        pictures: picture files, each with its caption; an animated ``.webp`` is put in as it is.
+        tables: further tables, in the order to show.
         notes: sentences that a reader of the scores must know.
         images: number of images behind the scores.
         seconds: duration of the run.
@@ -48,6 +62,7 @@ class ReportRun:
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     marks: Mapping[str, float] = field(default_factory=dict)
     pictures: Sequence[tuple[Path, str]] = ()
+    tables: Sequence[ReportTable] = ()
     notes: Sequence[str] = ()
     images: int | None = None
     seconds: float | None = None
@@ -135,6 +150,8 @@ def _class_table(per_class: Mapping[str, Mapping[str, float]]) -> dict[str, Any]
 
 def _picture(file: Path, page: Path, embed: bool) -> dict[str, Any]:
     """What an ``img`` element needs, and the link to the whole picture."""
+    if file.suffix.lower() == ".webp" and is_animated(file):
+        return _animation(file)
     image = read_picture(file)
     link = os.path.relpath(file.resolve(), page.resolve().parent)
     # A page that is moved takes along what lies below it; a link to elsewhere would break.
@@ -150,6 +167,17 @@ def _picture(file: Path, page: Path, embed: bool) -> dict[str, Any]:
         "height": small.shape[0],
         "link": _as_url(link) if reachable else None,
     }
+
+
+def _animation(file: Path) -> dict[str, Any]:
+    """An animated picture, whole: it is small, and links might lead nowhere."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        width, height = image.size
+    data = base64.b64encode(file.read_bytes()).decode("ascii")
+    src = f"data:image/webp;base64,{data}"
+    return {"src": src, "width": width, "height": height, "link": None}
 
 
 def _as_url(relative: str) -> str:

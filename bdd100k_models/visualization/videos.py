@@ -1,15 +1,17 @@
-"""Video files written, frame by frame."""
+"""Video files written, frame by frame, and animated pictures."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 import cv2
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.visualization.pictures import Picture
+from bdd100k_models.files import replacing
+from bdd100k_models.visualization.pictures import Picture, thumbnail
 
 
 class VideoWriter:
@@ -68,3 +70,40 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def save_animation(
+    path: str | Path, pictures: Iterable[Picture], frame_rate: float, width: int = 720
+) -> Path:
+    """Write pictures, (H, W, 3) uint8 RGB of one size, as an animated ``.webp`` that repeats.
+
+    Raises:
+        UserError: no pictures, or a place that cannot be written to.
+    """
+    from PIL import Image
+
+    frames = [Image.fromarray(thumbnail(picture, width)) for picture in pictures]
+    if not frames:
+        raise UserError(f"{path}: no pictures to animate")
+    with replacing(path) as part:
+        frames[0].save(
+            part,
+            format="WEBP",
+            save_all=True,
+            append_images=frames[1:],
+            duration=round(1000 / frame_rate),
+            loop=0,
+            quality=70,
+        )
+    return Path(path)
+
+
+def is_animated(file: str | Path) -> bool:
+    """Whether a picture has more frames than one."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return bool(getattr(image, "is_animated", False))
+    except OSError:
+        return False

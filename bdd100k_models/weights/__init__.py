@@ -20,6 +20,7 @@ from bdd100k_models.weights.store import (
     find_public,
     find_published,
     public_model,
+    public_start,
     stored_path,
     stored_public,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "load_weights",
     "md5",
     "public_model",
+    "public_start",
     "read_checkpoint",
     "read_file",
     "safe_numpy",

@@ -25,6 +25,7 @@ from bdd100k_models.files import REPOSITORY, replacing
 from bdd100k_models.weights.digests import md5, verify, write_md5
 from bdd100k_models.weights.reading import read_checkpoint, refuse_other_files
 from bdd100k_models.weights.transfer import NotFoundError, fetch, is_url
+from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import SERVER as PUBLISHED_BASE
 from bdd100k_models.zoo.configs import published_model
 
@@ -155,8 +156,28 @@ def public_model(cfg: Config) -> PublishedModel:
     if model is None:
         raise UserError(
             f"{cfg.filename} is not a published config, so no public weights are known for it; "
-            "name a published model (tools/list_models.py lists them), or pass --checkpoint FILE"
+            "name a published model (tools/list_models.py lists them), pass --checkpoint FILE, or "
+            "train from those of a model like it: load_from=public:NAME"
         )
+    if model.public is None:
+        raise UserError(f"{model.name}: no public weights are known that fit it")
+    return model
+
+
+def public_start(cfg: Config) -> PublishedModel | None:
+    """The model whose public weights ``load_from`` asks for: ``public``, or ``public:NAME``.
+
+    The latter is for configs of one's own with the architecture of the published model NAME.
+
+    Raises:
+        UserError: there is no such model, or no such weights are known.
+    """
+    word, named, name = str(cfg.get("load_from") or "").partition(":")
+    if word != PUBLIC:
+        return None
+    if not named:
+        return public_model(cfg)
+    model = catalogue.find(name)
     if model.public is None:
         raise UserError(f"{model.name}: no public weights are known that fit it")
     return model
@@ -199,8 +220,9 @@ def find_public(model: PublishedModel, report: Callable[[str], None] = print) ->
     raise UserError(
         f"no public weights for {model.name}: looked in {', '.join(looked)}"
         + (f" ({'; '.join(failures)})" if failures else "")
-        + f". {source.host} belongs to others and is not always there. Ways that work: later; put "
-        f"{source.filename} from anywhere at {stored}; set {MIRRORS_VARIABLE} to a mirror that "
+        + f". {source.host} belongs to others and is not always there. Ways that work: try "
+        f"later; python tools/download.py {model.name} --public --from FILE, with a copy of the "
+        f"file from anywhere; set {MIRRORS_VARIABLE} to a mirror that "
         f"has {_PUBLIC_FOLDER}/{stored.name}; --checkpoint FILE"
     )
 

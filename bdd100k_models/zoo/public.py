@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Fit = Literal["identical", "rows", "backbone_neck", "backbone"]
 FITS: tuple[Fit, ...] = get_args(Fit)
 
+#: The file beside results that says whose weights they are of, where they are not the zoo's.
+BESIDE = "public_weights.json"
+
 #: Terms of the data sets, as far as they bind who uses weights that were trained on them.
 DATASET_TERMS: Mapping[str, str] = MappingProxyType(
     {

@@ -24,7 +24,8 @@ def outcome(score: float) -> Outcome:
 
 
 def test_every_task_has_a_model() -> None:
-    assert {model.task for model in MODELS} == set(TASK_NAMES)
+    # The mini network of mots is trained and run in tests alone.
+    assert {model.task for model in MODELS} == set(TASK_NAMES) - {"mots"}
     sizes = [(FOLDER / f"{model.name}.pth").stat().st_size for model in MODELS]
     assert max(sizes) <= 5 * MIB
     assert sum(sizes) <= 25 * MIB

@@ -13,10 +13,10 @@ import pytest
 
 from bdd100k_models.cli.test import main
 from bdd100k_models.engine import complaints
-from bdd100k_models.engine.loading import RecordDataset, load_batches
+from bdd100k_models.engine.loading import RecordDataset, load, load_batches
 from bdd100k_models.engine.sampling import Draw, SeededDataset
 from bdd100k_models.files import REPOSITORY
-from bdd100k_models.tasks.base import ImageRecord
+from bdd100k_models.tasks.base import ImageRecord, StepsPipeline
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,14 @@ def test_a_run_tells_and_predicts(
     assert f"note: {damaged / 'b.jpg'} is damaged (Corrupt JPEG data" in capfd.readouterr().err
     frames = json.loads((tmp_path / "out" / "tagging.json").read_text())["frames"]
     assert [frame["name"] for frame in frames] == ["a.jpg", "b.jpg"]
+
+
+def test_a_pipeline_without_collect(damaged: Path) -> None:
+    pipeline = StepsPipeline([], lambda steps: lambda sample: sample)
+    problem = load(ImageRecord(0, "a.jpg", str(damaged / "a.jpg")), pipeline).problem
+    assert problem is not None
+    assert "does not get through data.test.pipeline (it does not end with Collect" in problem.reason
+    assert not problem.own
 
 
 def test_in_training_once(damaged: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torchvision.models import detection, resnet18
 from torchvision.ops import FrozenBatchNorm2d
 
-from bdd100k_models import Predictor, load_config
+from bdd100k_models import Predictor, load_config, weights
 from bdd100k_models.engine.model import build_network
 from bdd100k_models.errors import UserError
 from bdd100k_models.tasks import task_of
 from bdd100k_models.weights.layouts import QDTRACK
+from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.public_classes import COCO
 
 HEIGHT, WIDTH = 192, 256
@@ -186,6 +187,25 @@ def test_timm_tagging_is_squashed_and_named(tmp_path: Path) -> None:
     (result,) = predict(pixels)
     order = [TAGS.index("unknown" if name == "undefined" else name) for name in predict.classes]
     np.testing.assert_allclose(result.arrays["scores"], expected[order], atol=1e-5)
+
+
+def test_public_weights_of_tagging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.STORE_VARIABLE, str(tmp_path / "store"))
+    source = catalogue.find(WEATHER).public
+    assert source is not None
+    stored = weights.stored_public(source)
+    stored.parent.mkdir(parents=True)
+    path, _ = timm_file(tmp_path, class_names=list(TAGS), imgsz=224)
+    path.rename(stored)
+    said: list[str] = []
+    predict = Predictor(WEATHER, "public", device="cpu", report=said.append)
+    same = Predictor(WEATHER, stored, device="cpu", report=lambda text: None)
+    (result,), (expected,) = predict(picture(360, 640)), same(picture(360, 640))
+    np.testing.assert_array_equal(result.arrays["scores"], expected.arrays["scores"])
+    assert result.frame["attributes"] == expected.frame["attributes"]
+    assert said[-1].startswith("public weights: best.pt of dronefreak")
+    assert predict.public is not None
+    assert predict.public.facts()["classes"]["foggy"] == ["foggy"]
 
 
 def test_classes_that_a_file_does_not_tell(tmp_path: Path) -> None:

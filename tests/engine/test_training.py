@@ -209,6 +209,8 @@ def test_load_from_starts_with_its_weights(train: Train, tmp_path: Path) -> None
         (["lr_config.policy=nothing"], "hooks cannot be built"),
         (["data.train.ann_file=/nowhere/det.json"], "/nowhere/det.json"),
         (["data.samples_per_gpu=0"], "data.samples_per_gpu"),
+        (["model.head.num_classes=2"], "the head tells 2 classes apart, data.train has 7"),
+        (["data.train.pipeline=[]"], "data.train.pipeline does not end with Collect"),
         (
             [
                 "model.backbone.init_cfg.type=Pretrained",
@@ -226,6 +228,20 @@ def test_mistakes_in_a_config_are_told_in_one_line(
     assert told in error
     assert "Traceback" not in error
     assert len([line for line in error.splitlines() if line.startswith("error: ")]) == 1
+
+
+def test_a_step_that_fails_is_one_line(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["lr_config.gamma=x"]
+    assert train("run", "--no-validate", options=options) == 2
+    error = capsys.readouterr().err
+    (log,) = (tmp_path / "run").glob("*.log")
+    last = error.splitlines()[-1]
+    assert last.startswith("error: step 1 failed (TypeError: ")
+    assert f"{log} says where" in last
+    assert "Traceback" not in error
+    assert "Traceback" in log.read_text()
 
 
 def test_a_picture_that_is_missing_is_named(

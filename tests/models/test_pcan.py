@@ -125,10 +125,8 @@ def test_refined_masks_of_the_original(network: Any, weights: dict[str, torch.Te
         np.testing.assert_allclose(prototypes.background, given[f"f{number}_neg_mu"], atol=1e-3)
 
 
-@pytest.mark.parametrize("carry", [False, True])
-def test_video_of_the_original(network: Any, weights: dict[str, torch.Tensor], carry: bool) -> None:
+def test_video_of_the_original(network: Any, weights: dict[str, torch.Tensor]) -> None:
     network.load_state_dict(changed(weights, FACTORS, "pcan_biases.npz"))
-    network.carry_prototypes = carry
     given = read_arrays("pcan_video_a.npz")
     pipeline = small_pipeline(CONFIG)
     video = network.new_video()
@@ -158,14 +156,36 @@ def test_video_of_the_original(network: Any, weights: dict[str, torch.Tensor], c
         rows, ids = found.tracked
         assert ids.tolist() == of("track_ids").tolist()
         assert np.mean(masks[rows] != unpacked(of("track_segms"))) < 2e-5
-    kept = network.roi_head.refine_head.pos_mu
-    start = weights["roi_head.refine_head.pos_mu"]
-    assert torch.equal(kept, video.prototypes.foreground) == carry
-    assert torch.equal(kept, start) != carry
     assert set(video.references) == set(video.tracker.tracklets)
 
 
-def test_single_images_are_first_frames(network: Any) -> None:
+def small_network() -> Any:
+    """A narrow network with random weights, in which everything is a detection."""
+    from mmdet.models import build_detector
+
+    cfg = read_config("demo/models/mots_mini.py").model
+    cfg.test_cfg.rcnn.score_thr = 0.01
+    torch.manual_seed(0)
+    return build_detector(cfg).eval()
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_prototypes_begin_anew_with_each_video_unless_they_are_carried(carry: bool) -> None:
+    small = small_network()
+    small.carry_prototypes = carry
+    head = small.roi_head.refine_head
+    start = head.pos_mu.clone(), head.neg_mu.clone()
+    first = small.new_video()
+    first(0, *frame(small_pipeline(CONFIG), 0))
+    for before, after in zip(start, first.prototypes, strict=True):
+        assert not torch.equal(before, after)
+    expected = first.prototypes if carry else start
+    for own, wanted in zip(small.new_video().prototypes, expected, strict=True):
+        assert torch.equal(own, wanted)
+
+
+def test_single_images_are_first_frames() -> None:
+    network = small_network()
     image, meta = frame(small_pipeline(CONFIG), 0)
     with torch.no_grad():
         found = network(
@@ -179,22 +199,20 @@ def test_single_images_are_first_frames(network: Any) -> None:
         np.testing.assert_allclose(each.boxes, first.boxes, atol=1e-2)
 
 
-def test_a_frame_of_another_size_is_refused(network: Any) -> None:
-    video = network.new_video()
+def test_a_frame_of_another_size_is_refused() -> None:
+    video = small_network().new_video()
     image, meta = frame(small_pipeline(CONFIG), 0)
     video(0, image, meta)
     with pytest.raises(ValueError, match="must be of one size"):
         video(1, image[..., :-64], meta)
 
 
-def test_a_frame_with_nothing_in_it_moves_the_features_alone(network: Any) -> None:
+def test_a_frame_with_nothing_in_it_moves_the_features_alone() -> None:
+    network = small_network()
+    network.roi_head.test_cfg.score_thr = 1.1
     video = network.new_video()
     before = video.prototypes
-    network.roi_head.test_cfg.score_thr = 1.1
-    try:
-        found = video(0, *frame(small_pipeline(CONFIG), 0))
-    finally:
-        network.roi_head.test_cfg.score_thr = 0.5
+    found = video(0, *frame(small_pipeline(CONFIG), 0))
     assert found.masks == []
     assert len(found.boxes) == len(found.ids) == 0
     assert video.fusion is not None

@@ -20,9 +20,11 @@ from mmcv import Config
 from torch import nn
 
 from bdd100k_models import Predictor, build_model, load_config
+from bdd100k_models.cli import evaluate, pack_submission
 from bdd100k_models.cli.test import main
 from bdd100k_models.engine.model import build_network
 from bdd100k_models.errors import UserError
+from bdd100k_models.evaluation.predictions import whose
 from bdd100k_models.files import REPOSITORY
 from bdd100k_models.tasks import get_task
 from bdd100k_models.tasks.base import ImageRecord, StepsPipeline
@@ -497,11 +499,14 @@ def test_a_run_says_whose_weights_they_are_on_a_line_and_in_a_file(
         "near, not the same: pedestrian from person, traffic sign from stop sign"
     ]
     facts = json.loads((out / "public_weights.json").read_text())
+    assert facts == ZeroShot.of(served.model).facts()  # as it is compared when a run is resumed
     assert facts["note"] == said[0]
     assert facts["urls"] == list(served.source.urls)
     assert facts["classes"]["pedestrian"] == ["person"] and facts["classes"]["rider"] == []
     (frame,) = json.loads((out / "det.json").read_text())["frames"]
     assert {label["category"] for label in frame["labels"]} <= set(classes.DET)
+    assert whose("det", out) == whose("det", out / "det.json") == said[0]
+    assert whose("det", tmp_path) is None
     store = tmp_path / "store"
     assert [path.name for path in store.rglob("*.pth")] == [served.source.filename]
     assert not (store / "det").exists()
@@ -534,6 +539,13 @@ def test_roads_are_written_as_roads_and_never_scored(
     (frame,) = json.loads((out / "road.json").read_text())["frames"]
     assert {label["category"] for label in frame["labels"]} <= {"road", "background"}
     assert "drivable lanes it does not know" in capsys.readouterr().out
+    mask = cv2.imread(str(out / "road_masks" / "street.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == SIZE[::-1] and set(np.unique(mask)) <= {0, 1}
+    for predictions in (out / "road.json", out / "road_masks"):
+        with pytest.raises(UserError, match="holds roads that public weights found"):
+            evaluate.main(["drivable", str(predictions), "--data-root", str(mini_root)])
+    with pytest.raises(UserError, match="holds roads that public weights found"):
+        pack_submission.main(["drivable", str(out)])
     argv = ["--eval", "--data-root", str(mini_root), "--format-dir", str(tmp_path / "scored")]
     assert script("drivable", ROAD, _SEG, *argv) == 2
     assert "finds roads, which are no drivable lanes" in capsys.readouterr().err

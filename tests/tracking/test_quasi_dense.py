@@ -132,6 +132,17 @@ def test_output_comes_by_score_and_a_reset_counts_anew() -> None:
     assert track(tracker, 0, [at(0, 0.9)], [5]) == [0]
 
 
+def test_tensors_and_empty_frames_are_taken() -> None:
+    torch = pytest.importorskip("torch")
+    tracker: Any = QuasiDenseTracker()
+    given = torch.tensor([[0, 0, 9, 9, 0.9]]), torch.tensor([2]), torch.ones(1, 4)
+    boxes, labels, ids = tracker.update(0, *given)
+    assert (boxes.shape, labels.tolist(), ids.tolist()) == ((1, 5), [2], [0])
+    empty = np.zeros((0, 5), np.float32), np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
+    boxes, labels, ids = tracker.update(1, *empty)
+    assert (boxes.shape, labels.dtype, ids.dtype) == ((0, 5), np.int64, np.int64)
+
+
 def test_what_it_cannot_work_on() -> None:
     tracker = QuasiDenseTracker()
     with pytest.raises(ValueError, match="embedding of each box"):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -42,6 +44,23 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, grey: np.ndarray) -> No
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write .*/file/a.jpg"):
         save_picture(tmp_path / "file" / "a.jpg", grey)
+
+
+def test_a_picture_beyond_reason(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    path = tmp_path / "x.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(100)))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(UserError, match=r"x\.png is too large a picture"):
+        read_picture(path)
 
 
 def test_thumbnails_keep_proportions_and_never_grow(grey: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 import re
@@ -13,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bdd100k_models.errors import UserError
 from bdd100k_models.visualization import ReportRun, read_picture, save_picture, write_report
+from bdd100k_models.visualization.videos import save_animation
 
 VOID = {"meta", "img", "br", "link", "input"}
 LONG_NAME = "mask_rcnn_convnext-t_fpn_fp16_3x_ins_seg_bdd100k_" + "with_a_very_long_name_" * 3
@@ -180,3 +183,17 @@ def test_in_a_browser(tmp_path: Path, grey: np.ndarray, width: int, embed: bool)
         check=True,
     )
     assert read_picture(shot).std() > 5
+
+
+def test_an_animated_picture_is_put_in_whole(tmp_path: Path) -> None:
+    pictures = [np.full((72, 128, 3), 40 * number, np.uint8) for number in range(5)]
+    file = save_animation(tmp_path / "video.webp", pictures, 5.0, width=64)
+    with Image.open(file) as image:
+        assert image.n_frames == 5 and image.size == (64, 36)
+    page = write_report(
+        tmp_path / "report.html",
+        [ReportRun("Tracking", "m", "python x", {"mMOTA": 50.0}, pictures=[(file, "a video")])],
+    ).read_text()
+    data = base64.b64encode(file.read_bytes()).decode()
+    assert f'src="data:image/webp;base64,{data}"' in page
+    assert 'width="64" height="36"' in page

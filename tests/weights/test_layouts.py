@@ -28,13 +28,22 @@ from bdd100k_models.weights import load_weights, read_checkpoint
 from bdd100k_models.weights.layouts import QDTRACK, Foreign, translate
 from bdd100k_models.zoo import classes
 from bdd100k_models.zoo.public_classes import COCO
-from tests.published import one_per_architecture, published_models
+from tests.published import published_models
 
 State = Mapping[str, Tensor]
 
-QUICK = one_per_architecture()
 FASTER = "faster_rcnn_r50_fpn_1x_det_bdd100k"
 MASK = "mask_rcnn_r50_fpn_1x_ins_seg_bdd100k"
+QUICK = (
+    FASTER,
+    MASK,
+    "faster_rcnn_swin-t_fpn_1x_det_bdd100k",
+    "faster_rcnn_convnext-t_fpn_fp16_1x_det_bdd100k",
+    "fpn_r50_512x1024_40k_sem_seg_bdd100k",
+    "panoptic_fpn_r50_fpn_1x_pan_seg_bdd100k",
+    "resnet18_4x_weather_tag_bdd100k",
+    "dla34_5x_224x224_weather_tag_bdd100k",
+)
 
 
 def own_network(name: str, device: str = "meta") -> nn.Module:
@@ -318,7 +327,7 @@ def test_patches_of_swin_are_put_in_our_order() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(model.name, marks=[] if model in QUICK else pytest.mark.slow)
+        pytest.param(model.name, marks=[] if model.name in QUICK else pytest.mark.slow)
         for model in published_models()
     ],
 )

@@ -253,10 +253,11 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 class TestMutations:
     """Damaged files load, or are refused in one line: nothing else happens."""
 
+    @pytest.mark.parametrize("rounds", [400, pytest.param(5000, marks=pytest.mark.slow)])
     @pytest.mark.parametrize("kind", ["archive", "pickles", "data.pkl", "safetensors"])
-    def test_a_small_checkpoint(self, tmp_path: Path, kind: str) -> None:
+    def test_a_small_checkpoint(self, tmp_path: Path, kind: str, rounds: int) -> None:
         network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
-        path, chance = tmp_path / "x.pth", random.Random(kind)
+        path, chance = tmp_path / "x.pth", random.Random(f"{kind}{rounds}")
         content = {
             "state_dict": network.state_dict(),
             "meta": {"CLASSES": ("car", "bus"), "epoch": np.int64(3), "env": {"a": [1, None, 2.5]}},
@@ -269,7 +270,7 @@ class TestMutations:
             save(path, content, _use_new_zipfile_serialization=kind != "pickles")
         whole = path.read_bytes()
         refused, started = 0, time.monotonic()
-        for _ in range(400):
+        for _ in range(rounds):
             if kind == "data.pkl":
                 rewrite(path, whole, chance)
             else:
@@ -280,8 +281,8 @@ class TestMutations:
                 refused += 1
                 assert "\n" not in str(error), str(error)
                 assert "weights_only" not in str(error)
-        assert refused > 100
-        assert time.monotonic() - started < 60
+        assert refused > rounds / 4
+        assert time.monotonic() - started < max(60, rounds / 10)
 
 
 def rewrite(path: Path, whole: bytes, chance: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -177,6 +178,11 @@ def test_half_precision_becomes_that_of_the_network() -> None:
     assert made.state["head.fc.bias"].dtype == torch.float32
 
 
+@lru_cache(maxsize=4)
+def upstream_state(config: str) -> dict[str, torch.Tensor]:
+    return dict(upstream_network(config).state_dict())
+
+
 def of_published(name: str) -> tuple[Start, dict[str, torch.Tensor]]:
     """The start of a published model, on shapes alone; and the state of its source."""
     model = catalogue.find(name)
@@ -184,7 +190,7 @@ def of_published(name: str) -> tuple[Start, dict[str, torch.Tensor]]:
     cfg = load_config(name)
     with shapes_only():
         own = build_network(task_of(cfg), cfg).state_dict()
-    state = upstream_network(model.public.config).state_dict()
+    state = upstream_state(model.public.config)
     foreign = translate(state, {}, own)
     state = foreign.state if foreign is not None else renamed(state, model.public.rename)
     return select(own, state, public_rows(model.public, model.task), model.public.taken), state

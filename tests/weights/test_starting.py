@@ -190,12 +190,23 @@ def test_a_training_run_starts_from_public_weights(
     assert "fresh: nothing" in told
 
 
-def test_a_config_of_ones_own_has_no_public_weights(tmp_path: Path, mini_root: Path) -> None:
+def test_a_config_of_ones_own_names_a_model_like_it(
+    tmp_path: Path, mini_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "mine.py"
     config.write_text(f'_base_ = "{REPOSITORY}/tagging/configs/weather/{WEATHER}.py"\n')
     argv = [str(config), "--data-root", str(mini_root), "--device", "cpu", "--no-validate"]
-    argv += ["--work-dir", str(tmp_path / "work"), "--workers", "0"]
-    assert train([*argv, "--cfg-options", "load_from=public"]) == 2
+    argv += ["--work-dir", str(tmp_path / "work"), "--workers", "0", "--limit-steps", "1"]
+    options = ["--cfg-options", "data.samples_per_gpu=2"]
+    assert train([*argv, *options, "load_from=public"]) == 2
+    told = capsys.readouterr().err
+    assert "mine.py is not a published config" in told
+    assert "load_from=public:NAME" in told
+    assert train([*argv, *options, "load_from=public:resnet_18"]) == 2
+    assert "no published model is named 'resnet_18'" in capsys.readouterr().err
+    timm(stored_public(public(WEATHER)), class_names=TAGS)
+    assert train([*argv, *options, f"load_from=public:{WEATHER}"]) == 0
+    assert "selected by class: head.fc" in capsys.readouterr().err
 
 
 def test_a_file_that_does_not_tell_its_classes_leaves_the_class_layer(tmp_path: Path) -> None:

@@ -313,7 +313,12 @@ class TestPublic:
             find_public(model)
         text = str(caught.value)
         assert "no answer from the server" in text and "answered 404" in text
-        for way in ("belongs to others", "put some_2020", MIRRORS_VARIABLE, "--checkpoint FILE"):
+        for way in (
+            "belongs to others",
+            "--public --from FILE",
+            MIRRORS_VARIABLE,
+            "--checkpoint FILE",
+        ):
             assert way in text
         assert "\n" not in text
 

@@ -33,7 +33,9 @@ Frame = dict[str, Any]
 MIN_PIXELS = 90
 MIN_SHARE = 0.12
 #: The same for a frame of a video: who is hidden comes back with the identity it had.
-MIN_TRACKED_SHARE = 0.25
+MIN_TRACKED_SHARE = 0.2
+#: Of an object of a video with a smaller visible share, the evaluators ignore what is found there.
+MIN_SCORED_SHARE = 0.5
 #: Stuff of fewer pixels is left unlabelled too: slivers at the horizon that nobody would outline.
 MIN_STUFF_PIXELS = 400
 #: Below this visible share an object counts as occluded.
@@ -53,16 +55,21 @@ class LabelledObject:
     Attributes:
         painted: the object.
         box: x1, y1, x2, y2: first and last column and row of its visible pixels.
-        occluded: whether something covers a part of it.
+        share: of its pixels, how many are visible, 0-1.
         panoptic_id: number of its panoptic segment; 0 where it is part of a stuff segment.
         instance_id: number in the instance bitmask; 0 where it has none.
     """
 
     painted: PaintedObject
     box: tuple[int, int, int, int]
-    occluded: bool
+    share: float
     panoptic_id: int
     instance_id: int
+
+    @property
+    def occluded(self) -> bool:
+        """Whether something covers a part of it."""
+        return self.share < OCCLUDED_SHARE
 
     @property
     def crowd(self) -> bool:
@@ -206,11 +213,12 @@ def label_tracks(
         segment = item.painted.segment
         number[segment] = identities[segment - FIRST_OBJECT]
         category[segment] = INS_SEG_ID["truck" if item.ignored else item.box_category]
-        flags[segment] = item.flags
+        hidden = item.share < MIN_SCORED_SHARE
+        flags[segment] = item.flags | int(hidden)
         entry = {
             "id": str(number[segment]),
             "category": item.box_category,
-            "attributes": _attributes(item),
+            "attributes": {**_attributes(item), **({"ignored": True} if hidden else {})},
             "box2d": _box(item),
         }
         boxes.append(entry)
@@ -241,7 +249,7 @@ def find_objects(rendering: Rendering, min_share: float = MIN_SHARE) -> list[Lab
             LabelledObject(
                 painted,
                 (int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])),
-                visible < OCCLUDED_SHARE * painted.area,
+                visible / painted.area,
                 STUFF_NUM + things if is_thing else 0,
                 instances if is_thing else 0,
             )

@@ -158,28 +158,24 @@ class _Traffic:
         self.movers: list[Mover] = []
 
     def fill(self) -> None:
-        """Something of every kind, most of it moving."""
+        """Something of every kind, most of it moving, and not so much that all hide each other."""
         plan = self._plan
         for train in _trains(plan):
             self._drive(train)
         walks = plan.scene != "highway"
-        hidden = plan.chance(0.5)
-        if hidden:
-            self._hide_somebody(plan.uniform(12, 15))
-        large = [name for name in ("truck", "bus") if plan.chance(0.6)]
-        for category in large or ["truck" if plan.chance(0.5) else "bus"]:
-            self._add_vehicle(category)
-        small = [name for name in ("motorcycle", "bicycle") if plan.chance(0.65)]
-        for category in small or ["motorcycle"]:
-            self._add_vehicle(category)
-        for _ in range(plan.number(2, 3)):
+        large = "bus" if plan.chance(0.5) else "truck"
+        if plan.chance(0.5):
+            self._hide_somebody(large, plan.uniform(12, 15))
+        else:
+            self._add_vehicle(large)
+        self._add_vehicle("bicycle" if plan.chance(0.5) else "motorcycle")
+        for _ in range(plan.number(1, 2)):
             self._add_vehicle("car")
-        self._cross_each_other(plan.uniform(7, 13))
-        if plan.chance(0.6):
-            self._leave_and_return(plan.uniform(7, 11))
-        if walks and plan.walks:
-            for _ in range(plan.number(1, 2)):
-                self._walk_along()
+        self._cross_each_other(plan.uniform(7, 11))
+        if plan.chance(0.5):
+            self._leave_and_return(plan.uniform(7, 10))
+        elif walks and plan.walks:
+            self._walk_along()
 
     def _speed(self, category: str) -> float:
         """Metres a frame."""
@@ -228,7 +224,7 @@ class _Traffic:
         two_wheeled = category in ("motorcycle", "bicycle")
         if plan.chance(0.6 if two_wheeled else 0.35):
             side = 1 if plan.chance(0.5) else -1
-            z = plan.uniform(7, 12) if two_wheeled else plan.uniform(14, 24)
+            z = plan.uniform(6, 10) if two_wheeled else plan.uniform(13, 20)
             # From a little outside of the picture to somewhere in it, or on through it.
             begin = self._edge(z, -side) - side * plan.uniform(-0.6, 0.5) * length
             yaw = side * (np.pi / 2 + plan.uniform(-0.1, 0.1))
@@ -305,10 +301,9 @@ class _Traffic:
             (max(float(self._last), back + 1), end, z),
         )
 
-    def _hide_somebody(self, z: float) -> None:
-        """A bus or a truck that stands, and somebody who walks along behind it."""
+    def _hide_somebody(self, category: str, z: float) -> None:
+        """A large vehicle that stands, and somebody who walks along behind it."""
         plan = self._plan
-        category = "bus" if plan.chance(0.5) else "truck"
         lane = plan.lanes[plan.number(0, len(plan.lanes) - 1)]
         standing = self._vehicle(category, lane.x, z, lane.yaw)
         plan.actors.append(standing)
