@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from bdd100k_models import weights
 from bdd100k_models.cli.arguments import Parser
@@ -40,6 +41,12 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--all", action="store_true", help="also models that other code bases run (Vis4D)"
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw score against parameters and GFLOPs of a task's models (.svg, .png, .pdf)",
+    )
     return parser
 
 
@@ -47,12 +54,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the models that ``argv`` names.
 
     Raises:
-        UserError: an unknown name, a pattern without a match, or a metric that none has.
+        UserError: an unknown name, a pattern without a match, a metric that none has, or a plot
+            that cannot be drawn.
     """
     args = build_parser().parse_args(argv)
     models = catalogue.select(args.patterns, args.task, external=args.all)
     if args.sort:
         models = ranked(models, args.sort)
+    if args.plot is not None:
+        from bdd100k_models.visualization.overview import plot
+
+        print(f"wrote {plot(models, args.plot)}")
+        return 0
     single = len(args.patterns) == 1 and models and not set(args.patterns[0]) & set("*?[")
     form = args.format or ("card" if single and not args.sort else "table")
     if form == "card":

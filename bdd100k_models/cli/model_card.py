@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.costs:
         return _write_costs(models)
     if not args.check and args.new is None:
-        for path in model_cards.update(tasks):
+        for path in [*model_cards.update(tasks), *_draw(tasks)]:
             print(f"wrote {path.relative_to(REPOSITORY)}")
         return 0
     found = _check(models, *files, args.data_root)
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found += [
             f"{path.relative_to(REPOSITORY)} differs from its metafile.yml: run python "
             "tools/model_card.py and commit what it writes"
-            for path in model_cards.stale(tasks)
+            for path in [*model_cards.stale(tasks), *_stale_pictures(tasks)]
         ]
     for line in found:
         print(line)
@@ -133,6 +133,24 @@ def _check(
                 own.append(f"Predictions: {error}")
         found += [f"{model.name}: {problem}" for problem in own]
     return found
+
+
+def _stale_pictures(tasks: Iterable[str]) -> list[Path]:
+    """The pictures of READMEs that show something else than the catalogue."""
+    from bdd100k_models.visualization import overview
+
+    pictures = filter(None, (overview.picture(task, REPOSITORY) for task in tasks))
+    return [path for path, models in pictures if overview.stale(path, models)]
+
+
+def _draw(tasks: Iterable[str]) -> list[Path]:
+    """Draw the pictures of READMEs that need it; gives their paths."""
+    from bdd100k_models.visualization import overview
+
+    pictures = filter(None, (overview.picture(task, REPOSITORY) for task in tasks))
+    return [
+        overview.plot(models, path) for path, models in pictures if overview.stale(path, models)
+    ]
 
 
 def _ask(models: Iterable[PublishedModel]) -> list[str]:

@@ -25,6 +25,10 @@ PUBLIC_BEGIN = (
 )
 PUBLIC_END = "<!-- end of the public weights -->"
 
+#: The picture of a task's models, beside its README, and the fewest models that it shows.
+PICTURE = "overview.svg"
+_PICTURED = 3
+
 #: Kind of link -> its text in a table.
 LINK_TEXTS = {
     "scores-val": "val",
@@ -104,8 +108,16 @@ def _card(title: str, models: list[PublishedModel]) -> Card:
 def render(models: Iterable[PublishedModel]) -> str:
     """The model cards of one task as Markdown, links relative to the task's folder."""
     template = _environment().get_template("model_cards.md.jinja")
-    text = template.render(sections=sections(models), links=_links, config=_config)
-    return text.strip() + "\n"
+    models = list(models)
+    text = template.render(sections=sections(models), links=_links, config=_config).strip() + "\n"
+    if not has_picture(models):
+        return text
+    return f"![Scores of the models, against parameters and GFLOPs]({PICTURE})\n\n{text}"
+
+
+def has_picture(models: Iterable[PublishedModel]) -> bool:
+    """Whether there are models enough for a picture of score against cost."""
+    return sum(model.cost is not None for model in models) >= _PICTURED
 
 
 def _environment() -> Environment:
