@@ -12,6 +12,7 @@ import pytest
 
 from bdd100k_models.analysis import Analysis, analyze
 from bdd100k_models.analysis.errors import KINDS
+from bdd100k_models.evaluation import TASKS
 from bdd100k_models.zoo import classes
 from tests.evaluation.conftest import rle
 
@@ -218,3 +219,19 @@ def test_segments_and_tags(files_of: Callable[[str], tuple[Path, Path]]) -> None
     confusion = by_name(rows(found, "confusion_weather"))
     assert (confusion["rainy"]["clear"], confusion["clear"]["clear"]) == (1, 2)
     assert [row["picture"] for row in rows(found, "worst")] == ["scene-1.jpg"]
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "tagging"])
+def test_nothing_predicted_is_analysed_all_the_same(
+    task: str, files_of: Callable[[str], tuple[Path, Path]]
+) -> None:
+    truth, predicted = files_of(task)
+    frames = json.loads(predicted.read_text())["frames"]
+    for frame in frames:
+        frame["labels"] = []
+    predicted.write_text(json.dumps({"frames": frames}))
+    found = analyze(task, truth, predicted)
+    main = next(iter(found.scores))
+    assert found.scores[main] <= 0  # MOTA of nothing is 0, and less with false alarms
+    assert json.dumps(found.as_json(), allow_nan=False)
+    assert found.text().startswith(f"{task}: ")
