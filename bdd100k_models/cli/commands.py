@@ -41,7 +41,6 @@ COMMANDS = (
     Command("test", "test", "TASK/test.py", "run a model: test det NAME --images DIR"),
     Command("train", "train", "tools/train.py", "train the model of a config"),
     Command("evaluate", "evaluate", "tools/evaluate.py", "score predictions of any task"),
-    Command("verify", "verify_scores", "tools/verify_scores.py", "score published predictions"),
     Command("track", "track", "tools/track.py", "link the boxes of videos to tracks"),
     Command("analyze", "analyze", "tools/analyze.py", "explain a score by its errors"),
     Command("compare", "compare", "tools/compare.py", "compare two sets of predictions"),
