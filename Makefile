@@ -1,9 +1,10 @@
-# setup: .venv with the pinned packages.  demo: all tasks on rendered scenes, scored.  test, lint, bench.
+# setup: .venv with the pinned packages.  demo: all tasks on rendered scenes, scored.
+# test, lint; cards: every entry of the catalogue, its config and its table.  bench.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup demo test test-all test-everywhere lint bench clean
+.PHONY: setup demo test test-all test-everywhere lint cards bench clean
 
 setup:
 	@$(PYTHON) tools/setup_environment.py --venv $(VENV)
@@ -25,6 +26,10 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+cards: setup
+	$(RUN) tools/model_card.py --check
+	$(RUN) tools/fingerprints.py --check
 
 bench: setup
 	$(RUN) tools/benchmark.py converters

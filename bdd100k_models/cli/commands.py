@@ -44,6 +44,7 @@ COMMANDS = (
     Command("track", "track", "tools/track.py", "link the boxes of videos to tracks"),
     Command("analyze", "analyze", "tools/analyze.py", "explain a score by its errors"),
     Command("compare", "compare", "tools/compare.py", "compare two sets of predictions"),
+    Command("verify", "verify_scores", "tools/verify_scores.py", "compare a score with its card"),
     Command("visualize", "visualize", "tools/visualize.py", "draw predictions"),
     Command("list", "list_models", "tools/list_models.py", "list the published models"),
     Command("download", "download", "tools/download.py", "fetch weights of published models"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from bdd100k_models import config, evaluation
 from bdd100k_models.cli.arguments import Parser, positive
 from bdd100k_models.evaluation import Form
+from bdd100k_models.evaluation.locations import form_of, score_file_beside
 from bdd100k_models.evaluation.predictions import whose
 
 
@@ -83,16 +84,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out_file is not None:
         print(f"scores written to {scores.save(args.out_file)}")
     return 0
-
-
-def form_of(predictions: Path) -> Form:
-    """``masks`` for a folder with PNGs and no JSON in it, else ``json``."""
-    if predictions.is_dir() and not any(predictions.glob("*.json")):
-        return "masks"
-    return "json"
-
-
-def score_file_beside(predictions: Path) -> Path | None:
-    """The ``score.json`` that test.py writes beside the folder ``bitmasks``, if it is there."""
-    beside = predictions.parent / "score.json"
-    return beside if predictions.is_dir() and beside.is_file() else None

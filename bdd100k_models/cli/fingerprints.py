@@ -15,6 +15,11 @@ def make_parser() -> Parser:
         "configs; needed when a model was added or its network changed.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing, fail if it is stale")
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="look only at models that the file lacks, and take out those that are gone",
+    )
     return parser
 
 
@@ -31,9 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from bdd100k_models.weights import fingerprints
     from bdd100k_models.zoo import catalogue
 
+    known: dict[str, list[str]] = {}
+    if args.missing and fingerprints.FILE.is_file():
+        for group in read_json(fingerprints.FILE):
+            known |= dict.fromkeys(group["models"], group["sketch"].split())
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in catalogue.list_models():
-        sketch = fingerprints.sketch(state_shapes(load_config(name)))
+        sketch = known.get(name) or fingerprints.sketch(state_shapes(load_config(name)))
         groups.setdefault(tuple(sketch), []).append(name)
     content = [{"sketch": " ".join(key), "models": names} for key, names in groups.items()]
     if args.check:

@@ -49,3 +49,16 @@ def ground_truth_path(
         f"no {split} ground truth of {task}: looked for {looked}; unpack the BDD100K labels there, "
         "run tools/prepare_data.py to see what else is missing, or pass --data-root"
     )
+
+
+def form_of(predictions: Path) -> Form:
+    """``masks`` for a folder with PNGs and no JSON in it, else ``json``."""
+    if predictions.is_dir() and not any(predictions.glob("*.json")):
+        return "masks"
+    return "json"
+
+
+def score_file_beside(predictions: Path) -> Path | None:
+    """The ``score.json`` that test.py writes beside the folder ``bitmasks``, if it is there."""
+    beside = predictions.parent / "score.json"
+    return beside if predictions.is_dir() and beside.is_file() else None

@@ -127,7 +127,14 @@ def ask(files: Sequence[WantedFile]) -> Iterator[tuple[WantedFile, list[Answer]]
             pool.shutdown(cancel_futures=True)
 
 
-def _ask(place: str, hosts: _Hosts) -> Answer:
+def ask_links(links: Iterable[str]) -> Iterator[Answer]:
+    """What the address of each link says, in order; web pages count as found."""
+    hosts = _Hosts()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from pool.map(lambda link: _ask(link, hosts, pages=True), links)
+
+
+def _ask(place: str, hosts: _Hosts, pages: bool = False) -> Answer:
     if not is_url(place):
         path = Path(place).expanduser()
         there = path.is_file()
@@ -144,8 +151,8 @@ def _ask(place: str, hosts: _Hosts) -> Answer:
         if answer.status_code in (400, 403, 405, 501):  # where nobody may ask for the head alone
             head = {"Range": "bytes=0-0"}
             with requests.get(place, headers=head, stream=True, timeout=_TIMEOUT) as answer:
-                return _told(place, answer)
-        return _told(place, answer)
+                return _told(place, answer, pages)
+        return _told(place, answer, pages)
     except requests.exceptions.SSLError:
         reason = "its certificate is not valid"
     except requests.exceptions.ConnectTimeout:
@@ -161,8 +168,8 @@ def _ask(place: str, hosts: _Hosts) -> Answer:
     return Answer(place, False, reason)
 
 
-def _told(place: str, answer: Response) -> Answer:
-    page = answer.headers.get("Content-Type", "").startswith("text/html")
+def _told(place: str, answer: Response, pages: bool) -> Answer:
+    page = not pages and answer.headers.get("Content-Type", "").startswith("text/html")
     if answer.status_code not in (200, 206) or page:
         reason = "a web page" if answer.ok else f"answers {answer.status_code}"
         return Answer(place, False, reason)

@@ -41,6 +41,7 @@ SERVER_FILES: Mapping[str, tuple[str, str]] = MappingProxyType(
 _METRIC = re.compile(r"-(val|test)$")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{8,64}")
+_SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _COLLECTION_KEYS = {"Name", "Paper", "Code", "README"}
 _MODEL_KEYS = {
     "Name",
@@ -53,6 +54,7 @@ _MODEL_KEYS = {
     "Results",
     "Weights",
     "MD5",
+    "Cost",
     "Masks",
     "Links",
     "Reconstructed",
@@ -73,6 +75,9 @@ _PUBLIC_KEYS = {
     "Options",
     "Note",
 }
+_COST_KEYS = {"Parameters", "GFLOPs", "Input"}
+#: How YAML writes that there is nothing; read as text, it must not become a name.
+_NULLS = {"", "~", "null", "Null", "NULL"}
 #: Only these turn into marks: a plain word such as ``no`` stays what it is.
 _CHECK_MARKS = {"true": "✓", "false": ""}
 
@@ -92,6 +97,21 @@ class Paper:
     title: str
     url: str
     venue: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs, as ``engine.cost`` counts it.
+
+    Attributes:
+        parameters: numbers that are learned.
+        gflops: operations for one input, in 10^9; a multiplication and an addition are two.
+        size: height and width of that input, pixels.
+    """
+
+    parameters: int
+    gflops: float
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -120,6 +140,7 @@ class PublishedModel:
         runs_as: the model here whose config runs the checkpoints of such a model.
         reconstructed: no config was published; the one here was made from its sister model.
         public: weights of others that fit it, which are not those that were published.
+        cost: parameters and operations of its network, where they were counted.
     """
 
     name: str
@@ -140,6 +161,7 @@ class PublishedModel:
     runs_as: str | None = None
     reconstructed: bool = False
     public: PublicSource | None = None
+    cost: Cost | None = None
 
     @property
     def tag(self) -> str | None:
@@ -176,7 +198,7 @@ class _Entry:
 
     def text(self, key: str) -> str:
         value = self.data.get(key)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or value in _NULLS:
             raise UserError(f"{self.where}: needs the key {key!r} with a text")
         return value
 
@@ -331,6 +353,9 @@ def load_metafile(path: Path) -> list[PublishedModel]:
     """
     task = path.parent.name
     top = _Entry(_read_yaml(path), str(path), {"Collections", "Models"})
+    for key in ("Collections", "Models"):
+        if key not in top.data:
+            raise UserError(f"{path}: needs the key {key!r} with a list of entries")
     collections: dict[str, _Collection] = {}
     for data in top.sequence("Collections"):
         collection = _collection(_Entry(data, f"{path}: Collections", _COLLECTION_KEYS))
@@ -343,12 +368,25 @@ def load_metafile(path: Path) -> list[PublishedModel]:
     ]
 
 
+class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Every scalar as text; of a key that stands twice, neither counts."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) != len(node.value):
+            keys = [key.value for key, _ in node.value]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {twice!r} stands twice", node.start_mark
+            )
+        return mapping
+
+
 def _read_yaml(path: Path) -> Any:
     """A YAML file with every scalar as text, so that a published 32.30 keeps its digits."""
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=loader)
+            return yaml.load(file, Loader=_Loader)
     except FileNotFoundError:
         raise UserError(
             f"no catalogue at {path}: it is part of the repository; work in a checkout and "
@@ -406,7 +444,25 @@ def _model(entry: _Entry, task: str, collections: Mapping[str, _Collection]) -> 
         runs_as=entry.optional("Runs As"),
         reconstructed=entry.flag("Reconstructed"),
         public=_public(entry.mapping("Public", _PUBLIC_KEYS)) if "Public" in entry.data else None,
+        cost=_cost(entry.mapping("Cost", _COST_KEYS)) if "Cost" in entry.data else None,
     )
+
+
+def _cost(entry: _Entry) -> Cost:
+    size = _SIZE.fullmatch(entry.text("Input"))
+    if size is None:
+        raise UserError(
+            f"{entry.where}: 'Input' must be height and width such as 720x1280, "
+            f"not {entry.text('Input')!r}"
+        )
+    try:
+        parameters, gflops = int(entry.text("Parameters")), float(entry.text("GFLOPs"))
+    except ValueError:
+        raise UserError(
+            f"{entry.where}: 'Parameters' and 'GFLOPs' must be numbers; "
+            "tools/model_card.py --costs writes them"
+        ) from None
+    return Cost(parameters, gflops, (int(size[1]), int(size[2])))
 
 
 def _public(entry: _Entry) -> PublicSource:

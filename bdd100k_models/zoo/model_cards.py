@@ -1,10 +1,10 @@
-"""The tables of the tasks' READMEs, rendered from the catalogue, and the review of a new entry."""
+"""The tables of the tasks' READMEs, rendered from the catalogue, and an entry to begin with."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from bdd100k_models.errors import UserError
 from bdd100k_models.files.places import REPOSITORY
 from bdd100k_models.zoo import catalogue
 from bdd100k_models.zoo.catalogue import Author, Paper, PublishedModel
-from bdd100k_models.zoo.public import PublicSource, digits_of
+from bdd100k_models.zoo.public import PublicSource
+from bdd100k_models.zoo.tasks import TASKS, name_endings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,6 +24,10 @@ PUBLIC_BEGIN = (
     "<!-- public weights: rendered from metafile.yml by tools/model_card.py, edit that -->"
 )
 PUBLIC_END = "<!-- end of the public weights -->"
+
+#: The picture of a task's models, beside its README, and the fewest models that it shows.
+PICTURE = "overview.svg"
+_PICTURED = 3
 
 #: Kind of link -> its text in a table.
 LINK_TEXTS = {
@@ -44,8 +49,6 @@ FITS = {
 }
 
 _TAG_TITLES = {"weather": "Weather", "scene": "Scene"}
-#: Metrics that are counts, not percentages.
-_COUNTS = ("ID Sw.",)
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,16 @@ def _card(title: str, models: list[PublishedModel]) -> Card:
 def render(models: Iterable[PublishedModel]) -> str:
     """The model cards of one task as Markdown, links relative to the task's folder."""
     template = _environment().get_template("model_cards.md.jinja")
-    text = template.render(sections=sections(models), links=_links, config=_config)
-    return text.strip() + "\n"
+    models = list(models)
+    text = template.render(sections=sections(models), links=_links, config=_config).strip() + "\n"
+    if not has_picture(models):
+        return text
+    return f"![Scores of the models, against parameters and GFLOPs]({PICTURE})\n\n{text}"
+
+
+def has_picture(models: Iterable[PublishedModel]) -> bool:
+    """Whether there are models enough for a picture of score against cost."""
+    return sum(model.cost is not None for model in models) >= _PICTURED
 
 
 def _environment() -> Environment:
@@ -263,122 +274,41 @@ def update(tasks: Iterable[str], root: Path = REPOSITORY) -> list[Path]:
     return written
 
 
-def review(name: str, root: Path = REPOSITORY) -> list[str]:
-    """What is wrong with the entry of a model that somebody adds; empty when nothing is.
-
-    Raises:
-        UserError: there is no such entry.
-    """
-    models = catalogue.load(root / "model-index.yml")
-    if name not in models:
-        raise UserError(f"no metafile.yml has an entry named {name!r}")
-    model = models[name]
-    checks = [
-        _review_config(model, root),
-        _review_metrics(model),
-        _review_columns(model, models.values()),
-        _review_weights(model),
-        review_public(model),
-    ]
-    return [problem for found in checks for problem in found]
-
-
 def skeleton(name: str, root: Path = REPOSITORY) -> str:
-    """An entry to fill in, with the task and config that the name's config file tells."""
+    """An entry to fill in, after that of the task's model with the most similar name.
+
+    The task is told by the name's config file, else by the end of the name, else it is det.
+    """
     found = sorted(root.glob(f"*/configs/**/{name}.py"))
+    by_ending = (task for task in TASKS if name.endswith(name_endings(task)))
+    task = found[0].relative_to(root).parts[0] if found else next(by_ending, "det")
+    models = [
+        model
+        for model in catalogue.load(root / "model-index.yml").values()
+        if model.task == task and model.framework is None
+    ]
+    near = max(models, key=lambda model: SequenceMatcher(None, model.name, name).ratio())
+    folder = near.tag or task
     config = (
         found[0].relative_to(root).as_posix()
         if found
-        else f"TASK/configs/TASK/{name}.py  # write this file first"
+        else f"{task}/configs/{folder}/{name}.py  # write this file first"
     )
+    settings = {key: value for key, value in near.columns.items() if key not in near.metrics}
+    marks = {"✓": "true", "": "false"}
     return "\n".join(
         [
             f"  - Name: {name}",
-            "    In Collection: METHOD  # one of the file's Collections; a new one needs its paper",
+            f"    In Collection: {near.method}  # a new method gets an entry in Collections",
             f"    Config: {config}",
-            "    Metadata:  # the columns of the method's table, in its order",
-            "      Backbone: R-50-FPN",
+            f"    Metadata:  # the columns of the table, as {near.name} has them",
+            *(f"      {key}: {marks.get(value, value)}" for key, value in settings.items()),
             "    Results:",
-            "      - Task: Object Detection",
+            f"      - Task: {TASKS[task].title}",
             "        Dataset: BDD100K",
             "        Metrics:  # percent, by the official evaluator",
-            "          Box AP-val: 0.00",
+            *(f"          {key}: 0.00" for key in near.metrics),
             "    Weights: https://…",
             "    MD5: 32 hexadecimal digits",
         ]
     )
-
-
-def _review_config(model: PublishedModel, root: Path) -> list[str]:
-    if model.config is None:
-        return [f"Config: {model.source} is not a file below {model.task}/configs/"]
-    if not (root / model.config).is_file():
-        return [f"Config: there is no {model.config}"]
-    if Path(model.config).stem != model.name:
-        return [f"Config: {model.config} must be named like the model, {model.name}.py"]
-    return []
-
-
-def _review_metrics(model: PublishedModel) -> list[str]:
-    problems = []
-    if not any(metric.endswith("-val") for metric in model.metrics):
-        problems.append("Results: a metric on the validation split (…-val) is needed")
-    for metric, value in model.metrics.items():
-        if not metric.startswith(_COUNTS) and not 0 <= value <= 100:
-            problems.append(f"Results: {metric} is {value}, metrics are percentages")
-        elif not metric.startswith(_COUNTS) and 0 < value < 1:
-            problems.append(f"Results: {metric} is {value}; is that a fraction? Write percent")
-    return problems
-
-
-def _review_columns(model: PublishedModel, models: Iterable[PublishedModel]) -> list[str]:
-    for other in models:
-        same_table = (other.task, other.method, other.tag, other.framework) == (
-            model.task,
-            model.method,
-            model.tag,
-            model.framework,
-        )
-        if same_table and other is not model and list(other.columns) != list(model.columns):
-            return [
-                f"Metadata and Results: the columns are {', '.join(model.columns)}, "
-                f"the table of {model.method} has {', '.join(other.columns)}"
-            ]
-    return []
-
-
-def _review_weights(model: PublishedModel) -> list[str]:
-    if model.weights is None:
-        return ["Weights: the URL of the checkpoint is missing"]
-    problems = []
-    if not model.weights.startswith("https://"):
-        problems.append(f"Weights: {model.weights} is no https:// URL")
-    if model.md5 is None and "md5" not in model.links:
-        problems.append("MD5: missing; tools/publish_model.py prints it, and so does md5sum")
-    if os.path.splitext(model.weights)[1] != ".pth":
-        problems.append(f"Weights: {model.weights} must end in .pth")
-    return problems
-
-
-def review_public(model: PublishedModel) -> list[str]:
-    """What is wrong with what the entry of a model says of weights of others."""
-    source = model.public
-    if source is None:
-        return []
-    problems = []
-    for url in source.urls:
-        if not url.startswith(("https://", "http://")):
-            problems.append(f"Public: {url} is no URL")
-        elif digits_of(url) not in (None, (source.sha256 or "")[:8]):
-            problems.append(
-                f"Public: {url} and {source.urls[0]} are different files by their names"
-            )
-    known = source.classes(model.tag or model.task)
-    if source.fit == "identical" and known is not None and known.missing:
-        problems.append(f"Public: not identical: {', '.join(known.missing)} have no source")
-    if source.fit in ("identical", "rows") and known is None:
-        problems.append(
-            f"Public: no table tells what the classes of {source.dataset} are in those of "
-            f"{model.tag or model.task}; add one to zoo/public_classes.py"
-        )
-    return problems

@@ -248,3 +248,9 @@ def facts(name: str) -> TaskFacts:
 def of_dataset_type(dataset_type: str) -> TaskFacts | None:
     """The task whose configs name this type of dataset; None where none does."""
     return next((facts for facts in _FACTS if dataset_type in facts.dataset_types), None)
+
+
+def name_endings(task: str) -> tuple[str, ...]:
+    """What the names of a task's models end in, one for each attribute of tagging."""
+    kinds = [f"{tag}_tag" for tag in facts(task).tags] or [task]
+    return tuple(f"_{kind}_bdd100k" for kind in kinds)

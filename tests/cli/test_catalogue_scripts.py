@@ -35,9 +35,9 @@ def test_list_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_as_a_table_sorted_by_a_metric(capsys: pytest.CaptureFixture[str]) -> None:
-    list_models.main(["--task", "det", "--sort", "Box AP-val", "retinanet_r*"])
+    list_models.main(["--task", "det", "--sort", "Box AP-val", "retinanet_r50*"])
     *lines, count = capsys.readouterr().out.splitlines()
-    assert count == "5 models"
+    assert count == "4 models"
     values = [float(line.split("Box AP-val")[1].split()[0]) for line in lines]
     assert values == sorted(values, reverse=True)
     assert len({line.index("Box AP-val") for line in lines}) == 1
@@ -74,11 +74,60 @@ def test_list_tells_which_weights_there_are(
     assert "Faster R-CNN  published, local, public (local)  Box" in capsys.readouterr().out
 
 
+def test_one_name_gives_a_card(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    list_models.main([NAME])
+    assert capsys.readouterr().out.splitlines() == [
+        NAME,
+        "  task      Object detection (det)",
+        "  method    Faster R-CNN: Faster R-CNN: Towards Real-Time Object Detection with Region "
+        "Proposal Networks (NeurIPS 2015)",
+        "  paper     https://arxiv.org/abs/1506.01497",
+        "  settings  Backbone R-50-FPN, Lr schd 1x, MS-train no",
+        "  scores    Box AP-val 31.04, Box AP-test 29.78",
+        "  cost      41.4 M parameters, 381.22 GFLOPs for an input of 736x1280",
+        f"  config    det/configs/det/{NAME}.py",
+        f"  weights   published: https://dl.cv.ethz.ch/bdd100k/det/models/{NAME}.pth, which does "
+        "not answer",
+        "            public: https://download.openmmlab.com/mmdetection/v2.0/faster_rcnn/"
+        "faster_rcnn_r50_fpn_mstrain_3x_coco/"
+        "faster_rcnn_r50_fpn_mstrain_3x_coco_20210524_110822-e10bd31c.pth "
+        "(COCO, box AP 40.3, all but the classes)",
+        f"  run       python det/test.py {NAME} --checkpoint public --images DIR "
+        "--show-dir PICTURES",
+        f"  score     python det/test.py {NAME} --checkpoint FILE --data-root DIR --eval",
+        f"  train     python tools/train.py {NAME} --data-root DIR --cfg-options load_from=public",
+    ]
+
+
+def test_a_card_of_weights_in_the_store(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = weights.stored_path(catalogue.find(NAME))
+    stored.parent.mkdir(parents=True)
+    stored.touch()
+    list_models.main([NAME])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"            local: {stored}" in lines
+    assert f"  run       python det/test.py {NAME} --images DIR --show-dir PICTURES" in lines
+
+
+def test_cards_of_models_of_other_code_bases_and_without_weights(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["faster_rcnn_r50_1x_bdd100k", "qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"]
+    list_models.main([*names, "--format", "card"])
+    vis4d, qdtrack = capsys.readouterr().out.split("\n\n")
+    assert "config    faster_rcnn/faster_rcnn_r50_1x_bdd100k, of vis4d" in vis4d
+    assert f"train     python tools/train.py {NAME} --data-root DIR" in vis4d
+    assert "cost      56.9 M parameters, 406.94 GFLOPs" in qdtrack
+    assert f"run       python mot/test.py {names[1]} --checkpoint FILE --images DIR" in qdtrack
+
+
 def test_list_other_code_bases(capsys: pytest.CaptureFixture[str]) -> None:
     list_models.main(["--format", "names"])
-    assert len(capsys.readouterr().out.split()) == 260
+    ours = capsys.readouterr().out.split()
     list_models.main(["--format", "names", "--all"])
-    assert len(capsys.readouterr().out.split()) == 263
+    others = set(capsys.readouterr().out.split()) - set(ours)
+    assert len(ours) >= 260
+    assert {catalogue.find(name).framework for name in others} == {"vis4d"} and len(others) == 3
 
 
 @pytest.mark.parametrize(
@@ -107,7 +156,8 @@ def test_list_answers_in_less_than_a_second() -> None:
             check=True,
         )
         spent.append(time.monotonic() - start)
-        assert result.stdout.splitlines()[-1] == "64 models"
+        count = len(catalogue.list_models("det"))
+        assert result.stdout.splitlines()[-1] == f"{count} models"
     assert min(spent) < 1.0
 
 
@@ -240,10 +290,61 @@ def test_download_says_what_is_wrong(store: Path, argv: list[str], message: str)
 
 
 def test_cards_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert model_card.main(["--check"]) == 0
+    assert model_card.main(["--check", "pan_seg", "qdtrack-*"]) == 0
     assert capsys.readouterr().out == ""
-    with pytest.raises(UserError, match="no task 'detection'"):
+    with pytest.raises(UserError, match="no published model is named 'detection'"):
         model_card.main(["--check", "detection"])
+
+
+def test_a_model_is_checked_with_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = tmp_path / "scores.json"
+    scores.write_text('{"AP": 31.04}')
+    checkpoint = tmp_path / "x.pth"
+    checkpoint.write_bytes(b"no checkpoint")
+    files = ["--checkpoint", checkpoint, "--scores", scores, "--predictions", tmp_path / "no.json"]
+    argv = [NAME, "--check", *map(os.fspath, files), "--data-root", os.fspath(tmp_path)]
+    assert model_card.main(argv) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(f"{NAME}: Weights: ") and "x.pth" in lines[0]
+    assert lines[1].startswith(f"{NAME}: Scores: {scores} lacks AP50, AP75")
+    assert lines[2].startswith(f"{NAME}: Predictions: no val ground truth of det")
+
+
+def test_links_are_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"
+    places = {"paper": "http://127.0.0.1:9/paper", "weights": "https://127.0.0.1:9/x.pth"}
+    model = catalogue.find(name)
+    entry = replace(
+        model,
+        paper=replace(model.paper, url=places["paper"]),
+        authors=(),
+        code=None,
+        weights=places["weights"],
+        links={},
+    )
+    monkeypatch.setattr(catalogue, "catalogue", lambda: {name: entry})
+    assert model_card.main(["--check", "--online", "mot"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{name}: Weights: {places['weights']}: no answer" in lines
+    assert f"{name}: Paper: {places['paper']}: no answer" in lines
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--check", "pan_seg", "--scores", "x.json"],
+        [NAME, "--scores", "x.json"],
+        ["--new", "x", "det"],
+    ],
+)
+def test_what_does_not_go_together(argv: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        model_card.main(argv)
 
 
 def test_a_new_card_begins_with_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,3 +352,8 @@ def test_a_new_card_begins_with_an_entry(capsys: pytest.CaptureFixture[str]) -> 
     assert "  - Name: my_model" in capsys.readouterr().out
     assert model_card.main(["--new", NAME]) == 0
     assert "is complete" in capsys.readouterr().out
+
+
+def test_costs_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert model_card.main(["--costs", "mot", "mots"]) == 0
+    assert capsys.readouterr().out == ""  # nothing to write

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bdd100k_models.config import parse_options
-from bdd100k_models.zoo import catalogue, classes, model_cards
+from bdd100k_models.zoo import catalogue, classes, review
 from bdd100k_models.zoo.public import PublicSource, digits_of, public_source
 from bdd100k_models.zoo.public_classes import class_map
 from bdd100k_models.zoo.tasks import RUNNABLE
@@ -137,5 +137,5 @@ def test_several_classes_of_a_source_are_one_here_and_the_rest_is_dropped() -> N
 def test_what_the_catalogue_says_of_them_is_complete(task: str) -> None:
     for name in catalogue.list_models(task):
         model = catalogue.find(name)
-        assert model_cards.review_public(model) == []
-        assert model.public is None or isinstance(parse_options(list(model.public.options)), dict)
+        assert review.public_problems(model) == []
+        assert model.public is None or isinstance(parse_options([*model.public.options]), dict)
