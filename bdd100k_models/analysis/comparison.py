@@ -141,7 +141,7 @@ class Comparison:
                     own.low,
                     own.high,
                     100 * own.ahead,
-                    "yes" if own.sure else "",
+                    "yes" if own.sure else "no",
                 ]
                 for own in differences
                 if math.isfinite(own.first) or math.isfinite(own.second)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -109,6 +110,11 @@ class Errors:
         """Number of errors of a kind."""
         return sum(error.kind == kind and error.counted for error in self.errors)
 
+    @cached_property
+    def present_ap(self) -> float:
+        """AP at IoU 0.5 in percent, with all errors; NaN where there is nothing to be found."""
+        return self.ap()
+
     def ap(self, mended: Callable[[Error], bool] = lambda error: False) -> float:
         """AP at IoU 0.5 in percent if the errors that ``mended`` picks were none.
 
@@ -122,7 +128,8 @@ class Errors:
 
     def cost(self, kind: Kind, among: Callable[[Error], bool] = lambda error: True) -> float:
         """AP in percent that errors of a kind cost, those that ``among`` picks; never below 0."""
-        gained = self.ap(lambda error: error.kind == kind and among(error)) - self.ap()
+        mended = self.ap(lambda error: error.kind == kind and among(error))
+        gained = mended - self.present_ap
         return max(gained, 0.0) if np.isfinite(gained) else gained
 
     def cost_of_false_alarms(self) -> float:
@@ -131,12 +138,12 @@ class Errors:
             category: [(float(right), right) for _, right in own]
             for category, own in self._points().items()
         }
-        return self._mean(points, self.positives.sum(axis=0)) - self.ap()
+        return self._mean(points, self.positives.sum(axis=0)) - self.present_ap
 
     def cost_of_not_found(self) -> float:
         """AP that all objects without a hit cost: as if they were not there."""
         found = np.bincount([hit.category for hit in self.hits], minlength=len(self.classes))
-        return self._mean(self._points(), found) - self.ap()
+        return self._mean(self._points(), found) - self.present_ap
 
     def _points(
         self, mended: Callable[[Error], bool] = lambda error: False
@@ -168,9 +175,9 @@ class Errors:
 
 def _class_ap(points: list[tuple[float, bool]], positives: int) -> float:
     ordered = sorted(points, key=lambda point: -point[0])
-    right = np.array([[hit for _, hit in ordered]], dtype=np.float64)
-    hits, misses = np.cumsum(right, axis=1), np.cumsum(1 - right, axis=1)
-    return float(interpolated_precision(hits, misses, positives, _RECALLS)[0])
+    places = np.flatnonzero([hit for _, hit in ordered])
+    hits = np.arange(1.0, len(places) + 1)
+    return interpolated_precision(hits, places + 1.0, positives, _RECALLS)
 
 
 def find_errors(

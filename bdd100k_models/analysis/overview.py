@@ -213,8 +213,8 @@ def _kinds(errors: Errors) -> Table:
         "Errors",
         ["error", "number", "costs AP", "what it is"],
         rows,
-        f"AP at IoU 0.5 is {format_cell(errors.ap())}, and would be higher by «costs AP» without "
-        "the errors of a kind",
+        f"AP at IoU 0.5 is {format_cell(errors.present_ap)}, and would be higher by «costs AP» "
+        "without the errors of a kind",
         decimals=2,
     )
 
@@ -251,7 +251,7 @@ def _errors_by_class(errors: Errors, statistic: PrecisionStatistic) -> Table:
     return table(
         "errors_by_class",
         "Errors by class",
-        ["class", "AP", "objects", *kinds],
+        ["category", "AP", "objects", *kinds],
         [
             [name, average[name], int(positives[index]), *counts[index].tolist()]
             for index, name in enumerate(errors.classes)
@@ -284,7 +284,7 @@ def _errors_by_attribute(pair: Pair, errors: Errors) -> list[Table]:
         rows: list[list[Cell]] = []
         for value, own in pair.groups(attribute).items():
             part = errors.of_pictures(own)
-            rows.append([value, part.ap(), *(part.cost(kind) for kind in KINDS)])
+            rows.append([value, part.present_ap, *(part.cost(kind) for kind in KINDS)])
         tables.append(
             table(
                 f"errors_by_{attribute}",
@@ -452,7 +452,7 @@ def _tables_of_tracks(pair: Pair, followed: Followed) -> list[Table]:
             pair.names[event.video],
             str(pair.truth[event.video][event.frame].name),
             pair.classes[event.category],
-            str(event.object),
+            event.object,
         ]
         for event in sorted(followed.events, key=lambda e: (e.video, e.frame, e.kind, e.object))
     ]
@@ -480,7 +480,7 @@ def _tables_of_tracks(pair: Pair, followed: Followed) -> list[Table]:
                 [
                     pair.names[life.video],
                     pair.classes[life.category],
-                    str(life.object),
+                    life.object,
                     life.frames,
                     life.found,
                     life.switches,

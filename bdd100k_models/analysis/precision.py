@@ -48,6 +48,19 @@ class Matches:
         )
 
     @cached_property
+    def counted(self) -> list[tuple[Index, Index]]:
+        """At each threshold, pictures of the predictions that count, and places of hits in these.
+
+        The pictures are :attr:`picture` itself where all count.
+        """
+        found = []
+        for hit, ignored in zip(self.hit, self.ignored, strict=True):
+            kept = ~ignored
+            pictures = self.picture if kept.all() else self.picture[kept]
+            found.append((pictures, np.flatnonzero(hit[kept])))
+        return found
+
+    @cached_property
     def _by_picture(self) -> tuple[Index, Index]:
         """(D,) predictions picture by picture, and (P + 1,) where each picture begins."""
         order = np.argsort(self.picture, kind="stable")
@@ -65,30 +78,35 @@ def average_precisions(matches: Matches, weights: Array, recalls: Array) -> Arra
     positives = float(matches.positives @ weights)
     if positives <= 0:
         return np.full(len(matches.hit), np.nan)
-    weight = weights[matches.picture]
-    right = np.where(matches.hit & ~matches.ignored, weight, 0.0)
-    wrong = np.where(~matches.hit & ~matches.ignored, weight, 0.0)
-    return interpolated_precision(
-        np.cumsum(right, axis=1), np.cumsum(wrong, axis=1), positives, recalls
-    )
+    found = np.zeros(len(matches.hit))
+    whole: Array | None = None
+    for index, (pictures, places) in enumerate(matches.counted):
+        if pictures is matches.picture:
+            whole = np.cumsum(weights[pictures]) if whole is None else whole
+            predictions = whole
+        else:
+            predictions = np.cumsum(weights[pictures])
+        hits = np.cumsum(weights[pictures[places]])
+        found[index] = interpolated_precision(hits, predictions[places], positives, recalls)
+    return found
 
 
-def interpolated_precision(hits: Array, misses: Array, positives: float, recalls: Array) -> Array:
-    """(T,) mean of the best precision at or beyond each of ``recalls``, as COCO has it.
+def interpolated_precision(
+    hits: Array, predictions: Array, positives: float, recalls: Array
+) -> float:
+    """Mean of the best precision at or beyond each of ``recalls``, as COCO has it.
+
+    Precision is best where recall grows, so that these places are enough.
 
     Args:
-        hits: (T, D), cumulated true positives, best score first.
-        misses: (T, D), cumulated false positives.
+        hits: (H,), true positives up to and with each of them, best score first.
+        predictions: (H,), predictions up to and with the same.
         positives: objects to find.
         recalls: (R,), ascending.
     """
-    if not hits.shape[1] or positives <= 0:
-        return np.zeros(len(hits))
-    precision = hits / np.maximum(hits + misses, np.spacing(1.0))
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    found = np.zeros(len(hits))
-    for index, recall in enumerate(hits / positives):
-        places = np.searchsorted(recall, recalls, side="left")
-        reached = places[places < len(recall)]
-        found[index] = best[index, reached].sum() / len(recalls)
-    return found
+    if not len(hits) or positives <= 0:
+        return 0.0
+    precision = hits / np.maximum(predictions, np.spacing(1.0))
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    places = np.searchsorted(hits / positives, recalls, side="left")
+    return float(best[places[places < len(best)]].sum() / len(recalls))

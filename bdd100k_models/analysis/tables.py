@@ -19,7 +19,7 @@ class Table:
     Attributes:
         key: its name in JSON.
         title: what it shows.
-        columns: heads of the columns; the first is that of the rows' names.
+        columns: heads of the columns, no two alike; the first is that of the rows' names.
         rows: cells; None where there is nothing to say.
         note: how to read it.
         decimals: of its fractions.
@@ -38,18 +38,20 @@ class Table:
         """Every cell as a reader sees it; a dash for what is not there."""
         return [[format_cell(cell, self.decimals) for cell in row] for row in self.rows]
 
+    @property
+    def words(self) -> set[int]:
+        """Indices of the columns that hold words."""
+        columns = range(len(self.columns))
+        return {index for index in columns if any(isinstance(row[index], str) for row in self.rows)}
+
     def text(self) -> str:
         """Title, note, and the rows in columns; names on the left, figures on the right."""
         lines = [list(self.columns), *self.cells()]
         widths = [max(len(line[index]) for line in lines) for index in range(len(self.columns))]
-        numeric = [
-            all(not isinstance(row[index], str) for row in self.rows)
-            for index in range(len(self.columns))
-        ]
         shown = [
             "  ".join(
-                cell.rjust(width) if right else cell.ljust(width)
-                for cell, width, right in zip(line, widths, numeric, strict=True)
+                cell.ljust(width) if index in self.words else cell.rjust(width)
+                for index, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines
         ]
@@ -57,7 +59,9 @@ class Table:
 
     def for_page(self) -> ReportTable:
         """The same as a page shows it."""
-        return ReportTable(self.title, self.columns, self.cells(), self.note, folded=self.wide)
+        return ReportTable(
+            self.title, self.columns, self.cells(), self.note, self.words, folded=self.wide
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program: rows by column, None for what is not finite."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdd100k_models.analysis.pairs import Pair
 from bdd100k_models.analysis.statistics import TrackStatistic
 from bdd100k_models.evaluation.official import quiet
+
+if TYPE_CHECKING:
+    from scalabel.label.typing import Frame as ScalabelFrame
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class TrackEvent:
     video: int
     frame: int
     category: int
-    object: int
+    object: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class TrackLife:
 
     video: int
     category: int
-    object: int
+    object: str
     frames: int
     found: int
     switches: int
@@ -95,27 +99,57 @@ def follow(pair: Pair) -> Followed:
     lives: list[TrackLife] = []
     events: list[TrackEvent] = []
     for video, (truth, predicted) in enumerate(zip(pair.truth, pair.predicted, strict=True)):
+        names_of = [[str(label.id) for label in frame.labels or ()] for frame in truth]
         with quiet():
             accumulators = accumulate(list(truth), list(predicted))
+        objects = _objects(truth, names_of, pair.classes, pair.task)
         for category, accumulator in enumerate(accumulators):
             if not len(accumulator.mot_events):
                 continue
             found = handler.compute(accumulator, metrics=names, return_dataframe=False)
             counts[video, category] = [int(found[name]) for name in names]
-            own, happened = _lives(accumulator.mot_events, video, category)
+            own, happened = _lives(accumulator.mot_events, video, category, objects)
             lives += own
             events += happened
     return Followed(TrackStatistic(counts, pair.classes), tuple(lives), tuple(events))
 
 
-def _lives(log: Any, video: int, category: int) -> tuple[list[TrackLife], list[TrackEvent]]:
-    """The fate of each true object in the log of motmetrics."""
-    seen: dict[int, list[tuple[int, str]]] = {}
-    for (frame, _), kind, identity in zip(log.index, log["Type"], log["OId"], strict=True):
+def _objects(
+    truth: Sequence[ScalabelFrame],
+    names: Sequence[Sequence[str]],
+    classes: Sequence[str],
+    task: str,
+) -> dict[tuple[int, int], tuple[str, list[int]]]:
+    """Class and number of each true object -> its identity, and the frames that it is in.
+
+    The evaluator has numbered the identities; ``names`` are those that the labels had before. Its
+    log counts the frames in which a class is anywhere, and so does not say which they are.
+    """
+    from scalabel.label.utils import check_crowd, check_ignored
+
+    found: dict[tuple[int, int], tuple[str, list[int]]] = {}
+    for index, (frame, own) in enumerate(zip(truth, names, strict=True)):
+        for label, name in zip(frame.labels or (), own, strict=True):
+            geometry = label.box2d if task == "mot" else (label.rle or label.poly2d)
+            if geometry is None or check_crowd(label) or check_ignored(label):
+                continue
+            key = (classes.index(str(label.category)), int(label.id))
+            found.setdefault(key, (name, []))[1].append(index)
+    return found
+
+
+def _lives(
+    log: Any, video: int, category: int, objects: dict[tuple[int, int], tuple[str, list[int]]]
+) -> tuple[list[TrackLife], list[TrackEvent]]:
+    """The fate of each true object of a class in the log of motmetrics."""
+    seen: dict[int, list[str]] = {}
+    for kind, number in zip(log["Type"], log["OId"], strict=True):
         if kind in ("MATCH", "SWITCH", "MISS"):
-            seen.setdefault(int(identity), []).append((int(frame), str(kind)))
+            seen.setdefault(int(number), []).append(str(kind))
     lives, events = [], []
-    for identity, states in seen.items():
+    for number, kinds_seen in seen.items():
+        identity, frames = objects[category, number]
+        states = list(zip(frames, kinds_seen, strict=True))
         kinds = [kind for _, kind in states]
         switches = [frame for frame, kind in states if kind == "SWITCH"]
         again = _found_again(states)

@@ -49,7 +49,7 @@ MODELS: tuple[DemoModel, ...] = (
     DemoModel("drivable_mini", "drivable", "Drivable area", {"mIoU": 70}),
     DemoModel("pan_seg_mini", "pan_seg", "Panoptic segmentation", {"PQ": 20}),
     DemoModel("pose_mini", "pose", "Pose estimation", {"AP50": 30}),
-    DemoModel("mot_mini", "mot", "Multiple object tracking", {"mMOTA": 30, "mIDF1": 60}),
+    DemoModel("mot_mini", "mot", "Multiple object tracking", {"mMOTA": 50, "mIDF1": 60}),
 )
 
 

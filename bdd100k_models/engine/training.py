@@ -133,9 +133,9 @@ def _prepare(
     loaders = _loaders(task, cfg, options, ranks, seed, batch, workers)
     first = loaders[0].dataset.dataset
     network.CLASSES = tuple(getattr(first, "CLASSES", None) or task.classes)
-    _check_classes(task, cfg, network)
     meta = _meta(task, cfg, options, seed, network.CLASSES, sizes.actual, loaders[0])
     changed = _changes(resumed, meta, options, logger)
+    _check_classes(task, cfg, network)
     if resumed is None and cfg.get("load_from"):
         _load_from(task, cfg, network, logger)
     if options.device.type == "cpu":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,8 @@ class ReportTable:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    #: Indices of the columns that hold words and not figures, beside the first.
+    words: Collection[int] = ()
     #: Shown when asked for only: it is large.
     folded: bool = False
 

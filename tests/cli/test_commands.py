@@ -118,7 +118,7 @@ def test_data_is_looked_for_where_the_user_is(run: Run, tmp_path: Path) -> None:
     [
         ([], 0, "usage: bdd100k-models COMMAND"),
         (["--version"], 0, __version__),
-        (["visualise"], 2, "error: no command 'visualise': did you mean 'visualize'?"),
+        (["tran"], 2, "error: no command 'tran': did you mean 'train' or 'track'?"),
         (["test"], 2, "error: which task? bdd100k-models test TASK NAME"),
         (["test", "zzz"], 2, "error: no task 'zzz': one of tagging, det"),
     ],

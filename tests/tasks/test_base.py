@@ -141,8 +141,8 @@ def test_task_of_a_config() -> None:
     assert task_of(Config(dict(data=dict(train=train)))).name == "det"
     with pytest.raises(UserError, match="names no task of the zoo"):
         task_of(Config(dict(data=dict(test=dict(type="CocoDataset")))))
-    with pytest.raises(UserError, match="no task 'mot'"):
-        get_task("mot")
+    with pytest.raises(UserError, match="no task 'lane'"):
+        get_task("lane")
 
 
 def test_config_of_another_task() -> None:

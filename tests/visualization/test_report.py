@@ -17,7 +17,13 @@ import pytest
 from PIL import Image
 
 from bdd100k_models.errors import UserError
-from bdd100k_models.visualization import ReportRun, read_picture, save_picture, write_report
+from bdd100k_models.visualization import (
+    ReportRun,
+    ReportTable,
+    read_picture,
+    save_picture,
+    write_report,
+)
 from bdd100k_models.visualization.videos import save_animation
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -123,6 +129,21 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     assert not (tmp_path / "index.html").exists()
 
 
+WIDE = ReportTable("Confusion", [f"class {n}" for n in range(30)], [["100.0"] * 30] * 3, "a note")
+
+
+def test_further_tables_are_there(tmp_path: Path) -> None:
+    tables = [
+        ReportTable("Errors", ["error", "number", "means"], [["missed", "3", "a < b"]], "why", {2}),
+        ReportTable("Confusion", ["true", "car"], [["car", "100.0"]], folded=True),
+    ]
+    page = write_report(tmp_path / "index.html", [make_run(tables=tables)]).read_text()
+    Checker(page)
+    assert '<details open>\n<summary>Errors</summary>\n<p class="muted">why</p>' in page
+    assert "<details>\n<summary>Confusion</summary>" in page
+    assert '<td>missed</td><td>3</td><td class="words">a &lt; b</td>' in page
+
+
 def browser() -> str | None:
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next((path for path in map(shutil.which, names) if path), None)
@@ -134,7 +155,7 @@ def browser() -> str | None:
 def test_in_a_browser(tmp_path: Path, grey: np.ndarray, width: int, embed: bool) -> None:
     """Pictures load, nothing is wider than the window, and the picture that comes out has text."""
     pictures = [save_picture(tmp_path / "p" / f"{i}.jpg", grey) for i in range(3)]
-    runs = [make_run(*pictures), make_run(title="Pose estimation", per_class={})]
+    runs = [make_run(*pictures), make_run(title="Pose estimation", per_class={}, tables=[WIDE])]
     page = write_report(tmp_path / "index.html", runs, embed=embed)
     probe = (
         "<script>window.addEventListener('load', () => { const d = document;"
