@@ -160,6 +160,7 @@ def _ask(models: Iterable[PublishedModel]) -> list[str]:
     asked: dict[str, str] = {}
     for model in models:
         weights = [("Weights", model.weights)] if model.weights is not None else []
+        weights += [("Public", url) for url in (model.public.urls if model.public else ())]
         for key, url in (*weights, *review.links(model)):
             if review.well_formed(url):
                 asked.setdefault(url, f"{model.name}: {key}: {url}")

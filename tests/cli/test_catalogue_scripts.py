@@ -318,7 +318,8 @@ def test_links_are_asked(
 ) -> None:
     name = "qdtrack-frcnn_r50_fpn_12e_mot_bdd100k"
     places = {"paper": "http://127.0.0.1:9/paper", "weights": "https://127.0.0.1:9/x.pth"}
-    model = catalogue.find(name)
+    model, public = catalogue.find(name), catalogue.find(NAME).public
+    assert public is not None
     entry = replace(
         model,
         paper=replace(model.paper, url=places["paper"]),
@@ -326,12 +327,14 @@ def test_links_are_asked(
         code=None,
         weights=places["weights"],
         links={},
+        public=replace(public, urls=("https://127.0.0.1:9/y.pth",)),
     )
     monkeypatch.setattr(catalogue, "catalogue", lambda: {name: entry})
     assert model_card.main(["--check", "--online", "mot"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert f"{name}: Weights: {places['weights']}: no answer" in lines
     assert f"{name}: Paper: {places['paper']}: no answer" in lines
+    assert f"{name}: Public: https://127.0.0.1:9/y.pth: no answer" in lines
 
 
 @pytest.mark.parametrize(

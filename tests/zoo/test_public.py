@@ -12,6 +12,7 @@ from bdd100k_models.zoo import catalogue, classes, review
 from bdd100k_models.zoo.public import PublicSource, digits_of, public_source
 from bdd100k_models.zoo.public_classes import class_map
 from bdd100k_models.zoo.tasks import RUNNABLE
+from tests.published import published_models
 
 
 def source_of(name: str) -> PublicSource:
@@ -21,8 +22,7 @@ def source_of(name: str) -> PublicSource:
 
 
 def test_every_model_but_trackers_has_one_and_fits_are_as_they_were_found() -> None:
-    models = [catalogue.find(name) for name in catalogue.list_models()]
-    models = [model for model in models if model.task not in ("mot", "mots")]
+    models = [catalogue.find(model.name) for model in published_models()]
     fits = Counter((model.task, source_of(model.name).fit) for model in models)
     assert fits == {
         ("sem_seg", "identical"): 37,
