@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     called = f"{PROGRAM} {name}"
     entry: Callable[..., Any] = import_module(f"bdd100k_models.cli.{command.module}").main
     if "TASK" in command.script:
-        tasks = [name for name, facts in TASKS.items() if facts.runs_here]
+        tasks = list(TASKS)
         if not words or words[0] not in tasks:
             if words and words[0] not in ("-h", "--help"):
                 return _refuse(f"no task {words[0]!r}: {nearest(words[0], tasks)}")

@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bdd100k_models.errors import UserError, nearest
-from bdd100k_models.zoo.tasks import RUNNABLE, TASKS, of_dataset_type
+from bdd100k_models.zoo.tasks import TASKS, of_dataset_type
 
 if TYPE_CHECKING:
     from mmcv import Config
 
     from bdd100k_models.tasks.base import Task
 
-#: The tasks that run here. The module of a task is ``tasks/<name>.py`` and holds a class ``TASK``.
-TASK_NAMES: tuple[str, ...] = RUNNABLE
+#: The module of a task is ``tasks/<name>.py`` and holds a class ``TASK``.
+TASK_NAMES: tuple[str, ...] = tuple(TASKS)
 
 
 def get_task(name: str) -> Task:

@@ -24,16 +24,7 @@ if TYPE_CHECKING:
 _COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 #: The classes of QDTrack's BDD100K detector, in the order of its class layer: that of the
 #: annotation file. The names in its code and files have another order, which had no effect.
-QDTRACK: tuple[str, ...] = (
-    "pedestrian",
-    "rider",
-    "car",
-    "truck",
-    "bus",
-    "train",
-    "motorcycle",
-    "bicycle",
-)
+QDTRACK: tuple[str, ...] = zoo_classes.TRACKED
 
 _BOX_CLASSES = "roi_head.bbox_head.fc_cls.bias"
 

@@ -59,7 +59,6 @@ class TaskFacts:
         png_channels: of the PNG form of the predictions; 0 where there is none.
         toolkit_name: what the bdd100k toolkit calls it, where that is another name.
         videos: its pictures are frames of videos, which have an identity for each object.
-        runs_here: False: the zoo has cards of its models only.
     """
 
     name: str
@@ -75,7 +74,6 @@ class TaskFacts:
     png_channels: int = 0
     toolkit_name: str = ""
     videos: bool = False
-    runs_here: bool = True
 
     @property
     def toolkit(self) -> str:
@@ -229,9 +227,6 @@ _FACTS = (
 
 #: Every task by name, in the order of the catalogue.
 TASKS: Mapping[str, TaskFacts] = MappingProxyType({facts.name: facts for facts in _FACTS})
-
-#: The tasks that run here, in the same order.
-RUNNABLE: tuple[str, ...] = tuple(name for name, facts in TASKS.items() if facts.runs_here)
 
 
 def facts(name: str) -> TaskFacts:

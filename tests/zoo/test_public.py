@@ -11,7 +11,7 @@ from bdd100k_models.config import parse_options
 from bdd100k_models.zoo import catalogue, classes, review
 from bdd100k_models.zoo.public import PublicSource, digits_of, public_source
 from bdd100k_models.zoo.public_classes import class_map
-from bdd100k_models.zoo.tasks import RUNNABLE
+from bdd100k_models.zoo.tasks import TASKS
 from tests.published import published_models
 
 
@@ -133,7 +133,7 @@ def test_several_classes_of_a_source_are_one_here_and_the_rest_is_dropped() -> N
     assert class_map("ImageNet-1k", "tagging") is None
 
 
-@pytest.mark.parametrize("task", RUNNABLE)
+@pytest.mark.parametrize("task", TASKS)
 def test_what_the_catalogue_says_of_them_is_complete(task: str) -> None:
     for name in catalogue.list_models(task):
         model = catalogue.find(name)
