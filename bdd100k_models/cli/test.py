@@ -80,8 +80,14 @@ def make_parser(task: Task) -> arguments.Parser:
         "--workers", type=arguments.count, metavar="N", help="processes that load pictures"
     )
     run.add_argument("--precision", choices=PRECISIONS, default="auto")
-    run.add_argument("--fuse-conv-bn", action="store_true", help="fold batch norm into convolution")
-    run.add_argument("--compile", action="store_true", help="torch.compile the backbone")
+    run.add_argument(
+        "--fuse-conv-bn",
+        action="store_true",
+        help="fold batch norm into convolutions (on a CPU that is done anyway)",
+    )
+    run.add_argument(
+        "--compile", action="store_true", help="torch.compile the backbone (meant for GPUs)"
+    )
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     run.add_argument("--overwrite", action="store_true", help="drop an interrupted run's results")
     run.add_argument(
